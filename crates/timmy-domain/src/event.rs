@@ -1,0 +1,372 @@
+//! The event catalogue: everything that can happen in the house, by its dotted name.
+//!
+//! One line in [`catalogue!`] adds an event; the compiler then asks for its fields and its sentence.
+//! Names only grow: a name this binary does not know decodes to [`Event::Unknown`], so an older
+//! binary after a rollback still reads the log.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Seq, Timestamp};
+
+mod bodies;
+mod sentence;
+pub use bodies::*;
+
+/// Bytes the JSON body of one event may hold.
+pub const EVENT_DATA_BYTES_MAX: usize = 16 * 1024;
+
+/// Who did it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Actor {
+    /// The owner, through any door.
+    Owner,
+    /// Timmy, of his own accord.
+    Timmy,
+    /// The house itself: start, stop, checks.
+    System,
+    /// Somebody or something not logged in.
+    Stranger,
+}
+
+impl Actor {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Owner, Self::Timmy, Self::System, Self::Stranger];
+
+    /// The wire and storage word.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Timmy => "timmy",
+            Self::System => "system",
+            Self::Stranger => "stranger",
+        }
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// An actor this binary does not know reads as [`Actor::System`]; the stored text stays as it is.
+impl From<&str> for Actor {
+    fn from(text: &str) -> Self {
+        Self::ALL.into_iter().find(|a| a.name() == text).unwrap_or(Self::System)
+    }
+}
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Of interest to somebody who looks for a fault.
+    Debug,
+    /// Nothing is wrong.
+    Info,
+    /// Something is off; the house copes.
+    Warning,
+    /// Something failed.
+    Error,
+}
+
+impl Severity {
+    /// All of them, mild ones first. The position is the stored number.
+    pub const ALL: [Self; 4] = [Self::Debug, Self::Info, Self::Warning, Self::Error];
+
+    /// The wire word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl FromStr for Severity {
+    type Err = ();
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|s| s.name() == text).ok_or(())
+    }
+}
+
+/// Whom it concerns; decides how long it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Audience {
+    /// The owner.
+    Person,
+    /// Whoever looks after the house.
+    Operator,
+    /// Whoever looks for a fault.
+    Debug,
+}
+
+/// The body of a variant.
+trait Body: Serialize + for<'de> Deserialize<'de> {}
+impl<T: Serialize + for<'de> Deserialize<'de>> Body for T {}
+
+fn encode<T: Body>(body: &T) -> String {
+    // A body is plain data with text keys, so encoding cannot fail; an empty object is the safe way out.
+    serde_json::to_string(body).unwrap_or_else(|_| "{}".to_owned())
+}
+
+macro_rules! catalogue {
+    ($( $(#[doc = $doc:literal])+ $variant:ident = $name:literal, $severity:ident, $audience:ident; )*) => {
+        /// Something that happened. Each variant has one stable dotted name.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum Event {
+            $( $(#[doc = $doc])+ $variant($variant), )*
+            /// An event of a newer or older binary, kept as it is.
+            Unknown {
+                /// Its dotted name.
+                name: String,
+                /// Its body.
+                data: Value,
+            },
+        }
+
+        impl Event {
+            /// The dotted name.
+            #[must_use]
+            pub fn name(&self) -> &str {
+                match self {
+                    $( Self::$variant(_) => $name, )*
+                    Self::Unknown { name, .. } => name,
+                }
+            }
+
+            /// How bad it is.
+            #[must_use]
+            pub const fn severity(&self) -> Severity {
+                match self {
+                    $( Self::$variant(_) => Severity::$severity, )*
+                    Self::Unknown { .. } => Severity::Info,
+                }
+            }
+
+            /// The body as JSON text.
+            #[must_use]
+            pub fn data_json(&self) -> String {
+                match self {
+                    $( Self::$variant(body) => encode(body), )*
+                    Self::Unknown { data, .. } => data.to_string(),
+                }
+            }
+
+            /// Reads an event back. Never fails: a name or body that does not fit becomes [`Event::Unknown`].
+            #[must_use]
+            pub fn decode(name: &str, data: &str) -> Self {
+                let known = match name {
+                    $( $name => serde_json::from_str(data).map(Self::$variant).ok(), )*
+                    _ => None,
+                };
+                known.unwrap_or_else(|| Self::Unknown {
+                    name: name.to_owned(),
+                    data: serde_json::from_str(data).unwrap_or(Value::Null),
+                })
+            }
+
+            /// The catalogue: name, severity, audience and meaning of every event, in the order of declaration.
+            #[must_use]
+            pub fn catalogue() -> Vec<(&'static str, Severity, Audience, String)> {
+                vec![$( ($name, Severity::$severity, Audience::$audience, [$($doc.trim()),+].join(" ")), )*]
+            }
+
+            /// Whom it concerns.
+            #[must_use]
+            pub const fn audience(&self) -> Audience {
+                match self {
+                    $( Self::$variant(_) => Audience::$audience, )*
+                    Self::Unknown { .. } => Audience::Operator,
+                }
+            }
+        }
+
+        $( impl From<$variant> for Event {
+            fn from(body: $variant) -> Self {
+                Self::$variant(body)
+            }
+        } )*
+    };
+}
+
+catalogue! {
+    /// The server started.
+    SystemStarted = "system.started", Info, Operator;
+    /// The server stops.
+    SystemStopping = "system.stopping", Info, Operator;
+    /// The last run ended without saying so: killed, or the power went.
+    SystemCrashed = "system.crashed", Warning, Operator;
+    /// A check of the database ended.
+    StoreChecked = "store.checked", Info, Operator;
+    /// A check of the database found damage; writing has stopped.
+    StoreDamaged = "store.damaged", Error, Person;
+    /// A component failed, or a request hit a fault of the house.
+    ErrorCaptured = "error.captured", Error, Person;
+    /// A component that had failed runs again.
+    ComponentRecovered = "component.recovered", Info, Operator;
+    /// A reactor failed on one event too often, put it aside and went on.
+    ReactorParked = "reactor.parked", Error, Person;
+    /// Timmy thought something.
+    Thought = "timmy.thought", Info, Person;
+    /// A thought was due and did not come.
+    ThoughtMissed = "timmy.thought_missed", Warning, Operator;
+    /// Timmy rests instead of thinking, and why.
+    ThinkingRested = "thinking.rested", Debug, Operator;
+    /// The owner paused thinking.
+    ThinkingPaused = "thinking.paused", Info, Person;
+    /// The owner let Timmy think again.
+    ThinkingResumed = "thinking.resumed", Info, Person;
+    /// The owner kept a thought.
+    ThoughtKept = "thought.kept", Info, Person;
+    /// The owner no longer keeps a thought.
+    ThoughtReleased = "thought.released", Info, Person;
+    /// The owner asked for fewer thoughts like one, or took that back.
+    ThoughtFewer = "thought.fewer", Info, Person;
+    /// The owner said something.
+    MessageReceived = "message.received", Info, Person;
+    /// Timmy answered.
+    MessageReplied = "message.replied", Info, Person;
+    /// The owner stopped an answer.
+    MessageStopped = "message.stopped", Info, Person;
+    /// No answer came.
+    MessageFailed = "message.failed", Warning, Person;
+    /// The owner pointed at a folder.
+    WatchAdded = "watch.added", Info, Person;
+    /// The owner no longer points at a folder.
+    WatchRemoved = "watch.removed", Info, Person;
+    /// A watched folder cannot be read.
+    WatchFailed = "watch.failed", Warning, Person;
+    /// Timmy saw something in a watched folder.
+    Observed = "watch.observed", Info, Person;
+    /// A provider of models answers.
+    ProviderUp = "router.provider_up", Info, Operator;
+    /// A provider of models no longer answers.
+    ProviderDown = "router.provider_down", Warning, Operator;
+    /// Somebody logged in.
+    LoginSucceeded = "login.succeeded", Info, Operator;
+    /// Somebody failed to log in.
+    LoginFailed = "login.failed", Warning, Operator;
+    /// A session ended by the owner's wish.
+    LoginEnded = "login.ended", Info, Operator;
+    /// The owner made a token.
+    TokenCreated = "token.created", Info, Person;
+    /// The owner withdrew a token.
+    TokenRevoked = "token.revoked", Info, Person;
+    /// The persona, a prompt or a seed in `mind/` was edited and took effect.
+    MindChanged = "mind.changed", Info, Person;
+}
+
+/// An event about to be written. The store adds position, time and hash.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewEvent {
+    /// What happened.
+    pub event: Event,
+    /// Which part of the house says so, such as `thinking`.
+    pub source: &'static str,
+    /// Who did it.
+    pub actor: Actor,
+    /// The event that led here.
+    pub cause: Option<Seq>,
+    /// The task it belongs to.
+    pub task_id: Option<String>,
+    /// The agent it belongs to.
+    pub agent_id: Option<String>,
+}
+
+impl NewEvent {
+    /// An event of `source`, done by the house itself and without a cause.
+    pub fn new(source: &'static str, event: impl Into<Event>) -> Self {
+        Self { event: event.into(), source, actor: Actor::System, cause: None, task_id: None, agent_id: None }
+    }
+
+    /// The same, done by `actor`.
+    #[must_use]
+    pub fn by(mut self, actor: Actor) -> Self {
+        self.actor = actor;
+        self
+    }
+
+    /// The same, led here by the event at `cause`.
+    #[must_use]
+    pub fn caused_by(mut self, cause: impl Into<Option<Seq>>) -> Self {
+        self.cause = cause.into();
+        self
+    }
+
+    /// The same, belonging to the agent `agent_id`.
+    #[must_use]
+    pub fn agent(mut self, agent_id: &str) -> Self {
+        self.agent_id = Some(agent_id.to_owned());
+        self
+    }
+}
+
+/// An event as it stands in the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Its position; positions have no gaps except where retention removed rows.
+    pub seq: Seq,
+    /// Its id, a UUID.
+    pub id: String,
+    /// Its dotted name.
+    pub name: String,
+    /// Which part of the house said so.
+    pub source: String,
+    /// Who did it, as stored.
+    pub actor: String,
+    /// The event that led here.
+    pub cause: Option<Seq>,
+    /// The task it belongs to.
+    pub task_id: Option<String>,
+    /// The agent it belongs to.
+    pub agent_id: Option<String>,
+    /// How bad it is.
+    pub severity: Severity,
+    /// The body as JSON text.
+    pub data: String,
+    /// When it was written.
+    pub at: Timestamp,
+    /// SHA-256 over the previous hash and this row.
+    pub hash: [u8; 32],
+}
+
+impl Record {
+    /// The typed event.
+    #[must_use]
+    pub fn event(&self) -> Event {
+        Event::decode(&self.name, &self.data)
+    }
+
+    /// The live envelope of decisions §4: `{"v":1,"seq","event","data","timestamp"}` plus
+    /// `source, actor, cause, task_id, agent_id, severity, id`.
+    #[must_use]
+    pub fn envelope(&self) -> Value {
+        serde_json::json!({
+            "v": 1,
+            "seq": self.seq,
+            "event": self.name,
+            "data": serde_json::from_str::<Value>(&self.data).unwrap_or(Value::Null),
+            "timestamp": self.at,
+            "id": self.id,
+            "source": self.source,
+            "actor": self.actor,
+            "cause": self.cause,
+            "task_id": self.task_id,
+            "agent_id": self.agent_id,
+            "severity": self.severity,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

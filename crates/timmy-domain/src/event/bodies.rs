@@ -1,0 +1,264 @@
+//! What each event carries. Bodies only grow: new fields are optional or have a default.
+
+use serde::{Deserialize, Serialize};
+
+use crate::thought::{Place, SeedType};
+use crate::observation::ObservationKind;
+use crate::{MessageId, ThoughtId, Timestamp};
+
+macro_rules! bodies {
+    ($( $(#[doc = $doc:literal])+ $name:ident { $( $(#[doc = $fdoc:literal])+ $field:ident : $ty:ty, )* } )*) => {
+        $(
+            $(#[doc = $doc])+
+            #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+            pub struct $name {
+                $( $(#[doc = $fdoc])+ pub $field: $ty, )*
+            }
+        )*
+    };
+}
+
+bodies! {
+    /// The server started.
+    SystemStarted {
+        /// Version of the binary.
+        version: String,
+        /// Address it listens on.
+        address: String,
+    }
+    /// The server stops.
+    SystemStopping {
+        /// Why, in words.
+        reason: String,
+    }
+    /// The last run ended without saying so.
+    SystemCrashed {
+        /// The last event of that run.
+        last_seq: i64,
+    }
+    /// A check of the database ended well.
+    StoreChecked {
+        /// What was checked, such as `integrity` or `chain`.
+        check: String,
+        /// How many rows or pages were looked at.
+        looked_at: i64,
+        /// How long it took, in milliseconds.
+        duration_ms: i64,
+    }
+    /// A check of the database found damage.
+    StoreDamaged {
+        /// What was checked.
+        check: String,
+        /// What is wrong, in words.
+        finding: String,
+    }
+    /// A component failed, or a request hit a fault of the house.
+    ErrorCaptured {
+        /// Which component or route.
+        component: String,
+        /// What happened, in one line.
+        message: String,
+        /// Same fault, same fingerprint: 16 hexadecimal digits.
+        fingerprint: String,
+        /// How often this fault was seen since the server started, this time included.
+        count: u64,
+        /// What Timmy does about it.
+        action: String,
+    }
+    /// A component that had failed runs again.
+    ComponentRecovered {
+        /// Which component.
+        component: String,
+        /// How many times it was restarted since the server started.
+        restarts: u64,
+    }
+    /// A reactor put an event aside.
+    ReactorParked {
+        /// Which reactor.
+        reactor: String,
+        /// The event it failed on.
+        event_seq: i64,
+        /// The last failure, in one line.
+        message: String,
+    }
+    /// Timmy thought something, or the owner put a thought in.
+    Thought {
+        /// Its id.
+        thought_id: ThoughtId,
+        /// What it grew from.
+        seed_type: SeedType,
+        /// The first 200 characters.
+        content: String,
+        /// The thought before it.
+        parent_id: Option<ThoughtId>,
+        /// Who made it.
+        provider: String,
+        /// Which model.
+        model: String,
+        /// Where it was made.
+        place: Place,
+    }
+    /// A thought was due and did not come.
+    ThoughtMissed {
+        /// What it would have grown from.
+        seed_type: SeedType,
+        /// Why it did not come, in words.
+        why: String,
+    }
+    /// Timmy rests instead of thinking.
+    ThinkingRested {
+        /// Why, in words.
+        why: String,
+        /// Until when; absent when only the owner ends it.
+        until: Option<Timestamp>,
+    }
+    /// The owner paused thinking.
+    ThinkingPaused {
+        /// Until when; absent when only the owner ends it.
+        until: Option<Timestamp>,
+    }
+    /// The owner let Timmy think again.
+    ThinkingResumed {
+    }
+    /// The owner kept a thought.
+    ThoughtKept {
+        /// Which one.
+        thought_id: ThoughtId,
+    }
+    /// The owner no longer keeps a thought.
+    ThoughtReleased {
+        /// Which one.
+        thought_id: ThoughtId,
+    }
+    /// The owner asked for fewer thoughts like one, or took that back.
+    ThoughtFewer {
+        /// Which one.
+        thought_id: ThoughtId,
+        /// Its seed.
+        seed_type: SeedType,
+        /// The chance of this seed from now on, in percent of its usual chance.
+        weight_percent: i64,
+    }
+    /// The owner said something.
+    MessageReceived {
+        /// The message.
+        message_id: MessageId,
+        /// Through which door.
+        channel: String,
+        /// The first 200 characters.
+        content: String,
+    }
+    /// Timmy answered.
+    MessageReplied {
+        /// The answer.
+        message_id: MessageId,
+        /// The message it answers.
+        answers: MessageId,
+        /// The first 200 characters.
+        content: String,
+        /// Who answered.
+        provider: String,
+        /// Which model.
+        model: String,
+        /// Where.
+        place: Place,
+        /// How long it took, in milliseconds.
+        duration_ms: i64,
+    }
+    /// The owner stopped an answer.
+    MessageStopped {
+        /// The answer as far as it came.
+        message_id: MessageId,
+        /// The message it answers.
+        answers: MessageId,
+    }
+    /// No answer came.
+    MessageFailed {
+        /// The record of the failure.
+        message_id: MessageId,
+        /// The message that has no answer.
+        answers: MessageId,
+        /// Why, in words.
+        why: String,
+    }
+    /// The owner pointed at a folder.
+    WatchAdded {
+        /// Number of the folder.
+        folder_id: i64,
+        /// Its path.
+        path: String,
+    }
+    /// The owner no longer points at a folder.
+    WatchRemoved {
+        /// Number of the folder.
+        folder_id: i64,
+        /// Its path.
+        path: String,
+    }
+    /// A watched folder cannot be read.
+    WatchFailed {
+        /// Number of the folder.
+        folder_id: i64,
+        /// Its path.
+        path: String,
+        /// Why, in words.
+        why: String,
+    }
+    /// Timmy saw something in a watched folder.
+    Observed {
+        /// Number of the folder.
+        folder_id: i64,
+        /// The folder's name.
+        folder: String,
+        /// What kind of thing.
+        kind: ObservationKind,
+        /// One sentence.
+        summary: String,
+    }
+    /// A provider of models answers.
+    ProviderUp {
+        /// Which provider.
+        provider: String,
+        /// Models it offers, at most 20.
+        models: Vec<String>,
+    }
+    /// A provider of models no longer answers.
+    ProviderDown {
+        /// Which provider.
+        provider: String,
+        /// Why, in words.
+        why: String,
+    }
+    /// Somebody logged in.
+    LoginSucceeded {
+        /// How: `code`.
+        how: String,
+    }
+    /// Somebody failed to log in.
+    LoginFailed {
+        /// How they tried.
+        how: String,
+        /// Failures in a row so far.
+        failures: u64,
+    }
+    /// A session ended by the owner's wish.
+    LoginEnded {
+    }
+    /// The owner made a token.
+    TokenCreated {
+        /// Its name.
+        name: String,
+        /// What it may do.
+        scope: String,
+    }
+    /// The owner withdrew a token.
+    TokenRevoked {
+        /// Its name.
+        name: String,
+    }
+    /// A file in `mind/` was edited and took effect.
+    MindChanged {
+        /// Which files, relative to `mind/`, at most 20.
+        files: Vec<String>,
+    }
+}

@@ -1,0 +1,97 @@
+//! The steps make exactly `schema.sql`, an older file is copied first, and only five copies stay.
+
+use super::*;
+
+const SCHEMA: &str = include_str!("../../schema.sql");
+
+/// `schema.sql` as it should be: the header, then every statement.
+fn rendered(conn: &Connection) -> String {
+    let mut out = String::from(
+        "-- Generated from migrations/ by `UPDATE_SCHEMA=1 cargo test -p timmy-store schema`. Do not edit.\n",
+    );
+    for statement in statements(conn).unwrap() {
+        out.push('\n');
+        out.push_str(&statement);
+        out.push_str(";\n");
+    }
+    out
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the one way to ask a test to write the file anew")]
+fn the_migrations_make_exactly_the_schema_that_is_written_down() {
+    let mut conn = Connection::open_in_memory().unwrap();
+    to_latest(&mut conn).unwrap();
+    let made = rendered(&conn);
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/schema.sql"), &made).unwrap();
+        return;
+    }
+    assert!(made == SCHEMA, "run UPDATE_SCHEMA=1 cargo test -p timmy-store schema");
+    let copy = Connection::open_in_memory().unwrap();
+    copy.execute_batch(SCHEMA).unwrap();
+    assert_eq!(hash(&copy).unwrap(), hash(&conn).unwrap());
+}
+
+#[test]
+fn every_table_is_strict() {
+    let mut conn = Connection::open_in_memory().unwrap();
+    to_latest(&mut conn).unwrap();
+    let loose: Vec<String> = conn
+        .prepare(
+            "SELECT name FROM pragma_table_list
+             WHERE schema = 'main' AND strict = 0 AND name NOT LIKE 'sqlite%'",
+        )
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert!(loose.is_empty(), "{loose:?}");
+}
+
+#[test]
+fn only_the_five_newest_copies_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("timmy.db");
+    let conn = Connection::open(&path).unwrap();
+    conn.execute_batch("CREATE TABLE t (a) STRICT").unwrap_err();
+    conn.execute_batch("CREATE TABLE t (a TEXT) STRICT").unwrap();
+    for day in 1..=7 {
+        let now = Timestamp::from_micros(day * 86_400_000_000);
+        copy_before(&conn, &path, 1, now).unwrap();
+    }
+    let names: Vec<String> =
+        copies(&path).unwrap().iter().map(|p| p.file_name().unwrap().to_string_lossy().into_owned()).collect();
+    assert_eq!(names.len(), COPIES_KEPT_MAX);
+    assert_eq!(names[0], "timmy.db.before-19700104T000000000000Z-v1");
+}
+
+#[test]
+fn an_older_file_is_copied_then_migrated_with_all_it_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("timmy.db");
+    let mut conn = Connection::open(&path).unwrap();
+    migrations().to_version(&mut conn, 1).unwrap();
+    conn.execute("INSERT INTO cursors (name, seq) VALUES ('world', 7)", []).unwrap();
+    conn.close().unwrap();
+    let before = fs::read(&path).unwrap();
+    let open = |read_only| {
+        let options = crate::Options { read_only, ..crate::Options::default() };
+        let clock = std::sync::Arc::new(|| Timestamp::from_micros(1));
+        crate::Store::open(&path, clock, std::sync::Arc::new(|_| {}), options)
+    };
+    assert_eq!(open(true).unwrap_err(), StoreError::OlderSchema { found: 1 });
+    assert!(fs::read(&path).unwrap() == before);
+    let store = open(false).unwrap();
+    assert_eq!(store.read_blocking(|r| r.cursor("world")), Ok(7));
+    assert_eq!(store.read_blocking(|r| r.thought_count()), Ok(0));
+    let copies = copies(&path).unwrap();
+    assert_eq!(copies.len(), 1);
+    let copy = Connection::open(&copies[0]).unwrap();
+    assert_eq!(version(&copy).unwrap(), 1);
+    let seq: i64 = copy.query_row("SELECT seq FROM cursors", [], |row| row.get(0)).unwrap();
+    assert_eq!(seq, 7);
+    drop(open(false).unwrap());
+    assert_eq!(super::copies(&path).unwrap().len(), 1, "only a migration makes a copy");
+}

@@ -1,0 +1,326 @@
+//! The store: opening it, and the doors to its threads.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+
+use rusqlite::Connection;
+use timmy_domain::{NewEvent, Seq, Timestamp};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::block_on::block_on;
+use crate::readers::Readers;
+use crate::stats::Counters;
+use crate::tx::Prepared;
+use crate::writer::{self, COMMANDS_QUEUED_MAX, Command, Shared, Typed};
+use crate::{ChainReport, CheckReport, Reader, StoreError, StoreStats, Tx, check, create, log, migrate, verify};
+
+/// Where the time comes from.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Where randomness comes from: fills the whole slice.
+pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
+
+/// Fewest reader threads.
+const READERS_MIN: usize = 2;
+
+/// Most reader threads.
+const READERS_MAX: usize = 4;
+
+/// How a store is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Reader threads, 2 to 4; other values are moved into that range.
+    pub readers: usize,
+    /// Whether nothing may be written: no creation, no migration, no writer.
+    pub read_only: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { readers: READERS_MIN, read_only: false }
+    }
+}
+
+/// One open database. Clones share it; the last one to go ends its threads.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    path: PathBuf,
+    read_only: bool,
+    schema_version: i64,
+    reader_count: usize,
+    readers: Readers,
+    commands: mpsc::Sender<Command>,
+    head: watch::Receiver<Seq>,
+    stopped: Arc<OnceLock<String>>,
+    counters: Arc<Counters>,
+    closed: AtomicI64,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("path", &self.inner.path).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// Opens the database at `path`, or creates it. An older one is migrated after a copy was made.
+    ///
+    /// A file that is damaged, of another program or of a newer version is refused and left as it
+    /// is, byte for byte. Checked are the header, the schema against its stored hash, the page count
+    /// against the size of the file, and the last 1,000 rows of the chain.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`], [`StoreError::Foreign`], [`StoreError::NewerSchema`]; for reading
+    /// only also [`StoreError::OlderSchema`] and [`StoreError::Missing`]; else what the disk said.
+    pub fn open(path: &Path, clock: Clock, random: Random, options: Options) -> Result<Self, StoreError> {
+        match check::file(path)? {
+            check::Found::File => {}
+            check::Found::Nothing if options.read_only => {
+                return Err(StoreError::Missing { path: path.display().to_string() });
+            }
+            check::Found::Nothing => create::create(path)?,
+        }
+        let first = create::open_reader(path)?;
+        let version = check::content(&first, path)?;
+        if version < migrate::LATEST && options.read_only {
+            return Err(StoreError::OlderSchema { found: version });
+        }
+        let writer = if options.read_only { None } else { Some(create::open_writer(path)?) };
+        let (first, writer) = match writer {
+            Some(mut conn) if version < migrate::LATEST => {
+                drop(first);
+                migrate::copy_before(&conn, path, version, clock())?;
+                migrate::to_latest(&mut conn)?;
+                (create::open_reader(path)?, Some(conn))
+            }
+            writer => (first, writer),
+        };
+        let last = log::head(&first)?.seq;
+        let reader_count = options.readers.clamp(READERS_MIN, READERS_MAX);
+        let mut connections = vec![first];
+        while connections.len() < reader_count {
+            connections.push(create::open_reader(path)?);
+        }
+        let (head, head_seen) = watch::channel(last);
+        let (commands, received) = mpsc::channel(COMMANDS_QUEUED_MAX);
+        let stopped = Arc::new(OnceLock::new());
+        let counters = Arc::new(Counters::default());
+        let shared = Shared { head, stopped: Arc::clone(&stopped), counters: Arc::clone(&counters) };
+        if let Some(conn) = writer {
+            start_writer(conn, clock, random, received, shared)?;
+        }
+        Ok(Self {
+            inner: Arc::new(Inner {
+                path: path.to_owned(),
+                read_only: options.read_only,
+                schema_version: migrate::LATEST,
+                reader_count,
+                readers: Readers::start(connections)?,
+                commands,
+                head: head_seen,
+                stopped,
+                counters,
+                closed: AtomicI64::new(0),
+            }),
+        })
+    }
+
+    /// Runs `work` on the writer thread, in a transaction it shares with others, yet on a savepoint
+    /// of its own: when it fails or panics, only its own changes are taken back. Answers after the
+    /// COMMIT has reached the disk.
+    ///
+    /// # Errors
+    /// What `work` said; [`StoreError::Panicked`]; [`StoreError::ReadOnly`] after
+    /// [`Store::stop_writes`]; what the disk said when the commit failed.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Work(Box::new(Typed::new(work, reply)))).await?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+
+    /// Appends `events`, all of them or none, and answers their positions after the COMMIT has
+    /// reached the disk. The fast path: bodies are encoded here, and there is no savepoint.
+    ///
+    /// # Errors
+    /// [`StoreError::EventTooLarge`]; else as [`Store::write`].
+    pub async fn append(&self, events: Vec<NewEvent>) -> Result<Vec<Seq>, StoreError> {
+        let prepared = events.into_iter().map(Prepared::new).collect::<Result<Vec<_>, _>>()?;
+        let (reply, answer) = oneshot::channel();
+        self.send(Command::Append(prepared, reply)).await?;
+        answer.await.map_err(|_| StoreError::Closed)?.map(Iterator::collect)
+    }
+
+    /// Runs `work` on a reader thread, over one state of the data.
+    ///
+    /// # Errors
+    /// What `work` said; [`StoreError::Panicked`]; [`StoreError::Closed`].
+    pub async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Reader<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.inner.readers.read(work).await
+    }
+
+    /// [`Store::write`], for a thread that has no runtime.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub fn write_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        block_on(self.write(work))
+    }
+
+    /// [`Store::append`], for a thread that has no runtime.
+    ///
+    /// # Errors
+    /// As [`Store::append`].
+    pub fn append_blocking(&self, events: Vec<NewEvent>) -> Result<Vec<Seq>, StoreError> {
+        block_on(self.append(events))
+    }
+
+    /// [`Store::read`], for a thread that has no runtime.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub fn read_blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Reader<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        block_on(self.read(work))
+    }
+
+    /// The doorbell: the last committed position. Rings after a COMMIT, never before.
+    #[must_use]
+    pub fn head(&self) -> watch::Receiver<Seq> {
+        self.inner.head.clone()
+    }
+
+    /// The last committed position; 0 when the log is empty.
+    #[must_use]
+    pub fn last_seq(&self) -> Seq {
+        *self.inner.head.borrow()
+    }
+
+    /// Where the file lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// Stops writing for good: every later write answers [`StoreError::ReadOnly`] with `finding`.
+    /// The first finding stays.
+    pub fn stop_writes(&self, finding: &str) {
+        if self.inner.stopped.set(finding.to_owned()).is_ok() {
+            tracing::error!(finding, "writing to the database has stopped");
+        }
+    }
+
+    /// Why writing has stopped, if it has.
+    #[must_use]
+    pub fn writes_stopped(&self) -> Option<String> {
+        self.inner.stopped.get().cloned()
+    }
+
+    /// Figures about the store.
+    #[must_use]
+    pub fn stats(&self) -> StoreStats {
+        let inner = &self.inner;
+        let bytes = |path: &Path| std::fs::metadata(path).map_or(0, |m| m.len());
+        let (batches, rows, last_commit_micros) = inner.counters.read();
+        StoreStats {
+            path: inner.path.clone(),
+            file_bytes: bytes(&inner.path),
+            wal_bytes: bytes(&create::wal_path(&inner.path)),
+            schema_version: inner.schema_version,
+            writer_queue: inner.commands.max_capacity() - inner.commands.capacity(),
+            batches,
+            rows,
+            last_commit_micros,
+            last_seq: self.last_seq(),
+            readers: inner.reader_count,
+            writes_stopped: self.writes_stopped(),
+        }
+    }
+
+    /// SQLite's full integrity check, and the check of foreign keys. Takes seconds on a large file;
+    /// runs on a thread of its own.
+    ///
+    /// # Errors
+    /// What the disk said. Damage that was found is no error; it is in the report.
+    pub async fn check_integrity(&self) -> Result<CheckReport, StoreError> {
+        let path = self.inner.path.clone();
+        in_background("store-integrity", move || verify::integrity(&create::open_reader(&path)?)).await
+    }
+
+    /// Checks the chain from position `from` (1 for all of it) to its end and answers the first bad
+    /// row. Runs on a thread of its own, in small steps, while others write.
+    ///
+    /// # Errors
+    /// What the disk said. A bad row is no error; it is in the report.
+    pub async fn verify_chain(&self, from: Seq) -> Result<ChainReport, StoreError> {
+        let path = self.inner.path.clone();
+        in_background("store-chain", move || verify::chain(&create::open_reader(&path)?, from)).await
+    }
+
+    /// Ends the store: waiting work is done, the write-ahead log is moved into the file, the threads
+    /// end. Later calls answer [`StoreError::Closed`]. A second call does nothing.
+    pub async fn close(&self) {
+        if self.inner.closed.swap(1, Ordering::AcqRel) != 0 {
+            return;
+        }
+        self.inner.readers.end().await;
+        let (reply, ended) = oneshot::channel();
+        if self.inner.commands.send(Command::End(reply)).await.is_ok() {
+            let _ = ended.await;
+        }
+    }
+
+    async fn send(&self, command: Command) -> Result<(), StoreError> {
+        if self.inner.read_only {
+            return Err(StoreError::ReadOnly { finding: "it was opened for reading only".into() });
+        }
+        if let Some(finding) = self.inner.stopped.get() {
+            return Err(StoreError::ReadOnly { finding: finding.clone() });
+        }
+        self.inner.commands.send(command).await.map_err(|_| StoreError::Closed)
+    }
+}
+
+fn start_writer(
+    conn: Connection,
+    clock: Clock,
+    random: Random,
+    commands: mpsc::Receiver<Command>,
+    shared: Shared,
+) -> Result<(), StoreError> {
+    thread::Builder::new()
+        .name("store-writer".to_owned())
+        .spawn(move || writer::serve(conn, clock, random, commands, &shared))
+        .map(drop)
+        .map_err(|e| StoreError::io("the writer thread did not start", &e))
+}
+
+async fn in_background<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let (reply, answer) = oneshot::channel();
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            let _ = reply.send(work());
+        })
+        .map_err(|e| StoreError::io("a checking thread did not start", &e))?;
+    answer.await.map_err(|_| StoreError::Panicked { message: format!("{name} ended early") })?
+}

@@ -1,0 +1,152 @@
+//! What work on the writer thread holds: the open transaction, the end of the chain, the time.
+
+use std::ops::Deref;
+
+use rusqlite::{Connection, Statement};
+use timmy_domain::event::EVENT_DATA_BYTES_MAX;
+use timmy_domain::{MessageId, NewEvent, Seq, ThoughtId, Timestamp};
+use uuid::Uuid;
+
+use crate::chain::Head;
+use crate::log;
+use crate::{Clock, Random, Reader, StoreError};
+
+/// Bytes of randomness drawn at once, so that an event does not cost a call of its own.
+const ENTROPY_BYTES: usize = 4_096;
+
+/// Bytes of randomness in one id (UUID version 7, RFC 9562 §5.7).
+const ID_RANDOM_BYTES: usize = 10;
+
+/// An event whose body is already text: made by the caller, so that the writer need not.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub new: NewEvent,
+    pub data: String,
+}
+
+impl Prepared {
+    /// Encodes the body and checks its bound.
+    pub(crate) fn new(new: NewEvent) -> Result<Self, StoreError> {
+        let data = new.event.data_json();
+        if data.len() > EVENT_DATA_BYTES_MAX {
+            return Err(StoreError::EventTooLarge { name: new.event.name().to_owned(), bytes: data.len() });
+        }
+        Ok(Self { new, data })
+    }
+}
+
+/// The writer's hold on the data while one piece of work runs. Reads work here too, and see what
+/// the work has written so far.
+pub struct Tx<'conn> {
+    reader: Reader<'conn>,
+    insert: Statement<'conn>,
+    clock: Clock,
+    entropy: Entropy,
+    scratch: Vec<u8>,
+    head: Head,
+    now: Timestamp,
+}
+
+impl<'conn> Tx<'conn> {
+    /// A hold on `conn`. The head is set at the beginning of every batch.
+    pub(crate) fn new(conn: &'conn Connection, clock: Clock, random: Random) -> Result<Self, StoreError> {
+        Ok(Self {
+            reader: Reader::new(conn),
+            insert: log::prepare_insert(conn)?,
+            clock,
+            entropy: Entropy::new(random),
+            scratch: Vec::new(),
+            head: Head { seq: 0, hash: [0; 32], at: Timestamp::EPOCH },
+            now: Timestamp::EPOCH,
+        })
+    }
+
+    /// The end of the log as this work sees it.
+    pub(crate) fn head(&self) -> Head {
+        self.head
+    }
+
+    /// Sets the end of the log: at the beginning of a batch, or back after work that failed.
+    pub(crate) fn set_head(&mut self, head: Head) {
+        self.head = head;
+    }
+
+    /// Reads the clock for the next piece of work.
+    pub(crate) fn next_command(&mut self) {
+        self.now = (self.clock)().max(self.head.at);
+    }
+
+    /// The time of this work: the clock's, yet never earlier than the last event.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Appends one event to the log and answers its position.
+    ///
+    /// # Errors
+    /// [`StoreError::EventTooLarge`] for a body over the bound; else what the disk said.
+    pub fn append(&mut self, event: NewEvent) -> Result<Seq, StoreError> {
+        self.append_prepared(&Prepared::new(event)?)
+    }
+
+    /// Appends one event whose body is already text.
+    pub(crate) fn append_prepared(&mut self, event: &Prepared) -> Result<Seq, StoreError> {
+        let random = self.entropy.draw();
+        let id = uuid::Builder::from_unix_timestamp_millis(millis(self.now), &random).into_uuid();
+        let (conn, insert) = (self.reader.conn(), &mut self.insert);
+        self.head = log::insert(conn, insert, &self.head, event, id, self.now, &mut self.scratch)?;
+        Ok(self.head.seq)
+    }
+
+    /// A fresh id for a thought, born now.
+    pub fn new_thought_id(&mut self) -> ThoughtId {
+        ThoughtId::new(millis(self.now), &self.entropy.draw())
+    }
+
+    /// A fresh id for a message, born now.
+    pub fn new_message_id(&mut self) -> MessageId {
+        MessageId::new(millis(self.now), &self.entropy.draw())
+    }
+}
+
+impl<'conn> Deref for Tx<'conn> {
+    type Target = Reader<'conn>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.reader
+    }
+}
+
+/// The id of an event as people read it.
+pub(crate) fn id_text(blob: &[u8]) -> String {
+    Uuid::from_slice(blob).map(|id| id.to_string()).unwrap_or_default()
+}
+
+fn millis(at: Timestamp) -> u64 {
+    u64::try_from(at.micros().div_euclid(1_000)).unwrap_or(0)
+}
+
+/// Randomness, drawn in large pieces.
+struct Entropy {
+    random: Random,
+    pool: Vec<u8>,
+    used: usize,
+}
+
+impl Entropy {
+    fn new(random: Random) -> Self {
+        Self { random, pool: vec![0; ENTROPY_BYTES], used: ENTROPY_BYTES }
+    }
+
+    fn draw(&mut self) -> [u8; ID_RANDOM_BYTES] {
+        if self.used + ID_RANDOM_BYTES > self.pool.len() {
+            (self.random)(&mut self.pool);
+            self.used = 0;
+        }
+        let mut out = [0; ID_RANDOM_BYTES];
+        out.copy_from_slice(&self.pool[self.used..self.used + ID_RANDOM_BYTES]);
+        self.used += ID_RANDOM_BYTES;
+        out
+    }
+}

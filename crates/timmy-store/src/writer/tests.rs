@@ -1,0 +1,156 @@
+//! One batch, driven by hand: what fails in it harms nobody else, and a lost batch is lost for all.
+
+use timmy_domain::event::{LoginFailed, MindChanged};
+use timmy_domain::{NewEvent, Timestamp};
+
+use super::*;
+use crate::{create, verify};
+
+type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;
+
+fn event(failures: u64) -> NewEvent {
+    NewEvent::new("web", LoginFailed { how: "code".into(), failures })
+}
+
+fn append(events: Vec<NewEvent>) -> (Command, Answer<Range<Seq>>) {
+    let (reply, answer) = oneshot::channel();
+    let events = events.into_iter().map(|e| Prepared::new(e).unwrap()).collect();
+    (Command::Append(events, reply), answer)
+}
+
+fn work<T: Send + 'static>(
+    work: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
+) -> (Command, Answer<T>) {
+    let (reply, answer) = oneshot::channel();
+    (Command::Work(Box::new(Typed::new(work, reply))), answer)
+}
+
+/// Runs `test` with a writer over a fresh file, whose commands all wait in one queue.
+fn with_writer(test: impl FnOnce(&mut Writer<'_>, &Connection)) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("timmy.db");
+    create::create(&path).unwrap();
+    let conn = create::open_writer(&path).unwrap();
+    let shared = Shared { head: watch::channel(0).0, stopped: Arc::default(), counters: Arc::default() };
+    let clock: Clock = Arc::new(|| Timestamp::from_micros(1_000_000));
+    let random: Random = Arc::new(|out: &mut [u8]| out.fill(7));
+    let tx = Tx::new(&conn, clock, random).unwrap();
+    let mut writer = Writer { conn: &conn, tx, shared: &shared, waiting: Vec::new() };
+    test(&mut writer, &conn);
+    assert!(conn.is_autocommit(), "a transaction stayed open");
+    let report = verify::chain(&conn, 1).unwrap();
+    assert_eq!((report.bad, report.last_seq), (None, *shared.head.borrow()));
+}
+
+/// Puts `commands` into one batch, as if they had come in together, however slow this machine is.
+fn one_batch(writer: &mut Writer<'_>, commands: Vec<Command>) {
+    let before = log::begin(writer.conn).unwrap();
+    writer.tx.set_head(before);
+    let mut fault = None;
+    for command in commands {
+        if let Err(error) = writer.take(command) {
+            fault = Some(error);
+            break;
+        }
+    }
+    writer.finish(before.seq, fault);
+}
+
+#[test]
+fn a_failing_and_a_panicking_work_harm_nobody_else_in_their_batch() {
+    with_writer(|writer, conn| {
+        let (a, mut got_a) = append(vec![event(1), event(2)]);
+        let (b, mut got_b) = work(|tx| {
+            tx.append(event(3))?;
+            tx.set_state("b", "x")?;
+            Err::<(), _>(StoreError::Unknown { what: "luck".into() })
+        });
+        let (c, mut got_c) = work(|tx| {
+            let seq = tx.append(event(4))?;
+            tx.set_state("c", "x")?;
+            Ok(seq)
+        });
+        let (d, mut got_d) = work(|tx| -> Result<(), StoreError> {
+            tx.append(event(5))?;
+            tx.set_state("d", "x")?;
+            panic!("ouch")
+        });
+        let (e, mut got_e) = append(vec![event(6)]);
+        one_batch(writer, vec![a, b, c, d, e]);
+        assert_eq!(writer.shared.counters.read().0, 1, "it was one batch");
+        assert_eq!(got_a.try_recv().unwrap(), Ok(1..3));
+        assert_eq!(got_b.try_recv().unwrap(), Err(StoreError::Unknown { what: "luck".into() }));
+        assert_eq!(got_c.try_recv().unwrap(), Ok(3));
+        assert_eq!(got_d.try_recv().unwrap(), Err(StoreError::Panicked { message: "ouch".into() }));
+        assert_eq!(got_e.try_recv().unwrap(), Ok(4..5));
+        let reader = crate::Reader::new(conn);
+        let states = ["b", "c", "d"].map(|key| reader.state(key).unwrap().is_some());
+        assert_eq!(states, [false, true, false]);
+    });
+}
+
+#[test]
+fn a_work_that_crosses_a_block_and_fails_leaves_the_block_to_the_next() {
+    with_writer(|writer, conn| {
+        let many = |n| (0..n).map(event).collect::<Vec<_>>();
+        let (a, _) = append(many(252));
+        let (b, mut got_b) = work(move |tx| {
+            for event in many(10) {
+                tx.append(event)?;
+            }
+            Err::<(), _>(StoreError::Closed)
+        });
+        let (c, _) = append(many(3));
+        let blocks = || -> i64 { conn.query_row("SELECT count(*) FROM event_blocks", [], |row| row.get(0)).unwrap() };
+        one_batch(writer, vec![a, b, c]);
+        assert!(got_b.try_recv().unwrap().is_err());
+        assert_eq!(blocks(), 0);
+        let (d, mut got_d) = append(many(5));
+        one_batch(writer, vec![d]);
+        assert_eq!(got_d.try_recv().unwrap().unwrap(), 256..261);
+        assert_eq!(blocks(), 1);
+    });
+}
+
+#[test]
+fn nobody_is_answered_before_the_commit() {
+    with_writer(|writer, _| {
+        let (a, mut got) = append(vec![event(1)]);
+        let before = log::begin(writer.conn).unwrap();
+        writer.tx.set_head(before);
+        writer.take(a).unwrap();
+        assert!(got.try_recv().is_err());
+        assert_eq!(*writer.shared.head.borrow(), 0);
+        writer.finish(0, None);
+        assert_eq!(got.try_recv().unwrap(), Ok(1..2));
+        assert_eq!(*writer.shared.head.borrow(), 1);
+    });
+}
+
+#[test]
+fn a_full_disk_fails_the_whole_batch_and_later_ones_go_on() {
+    with_writer(|writer, conn| {
+        let (first, _) = append(vec![event(1)]);
+        one_batch(writer, vec![first]);
+        let pages: i64 = conn.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        let set_max = |pages: i64| {
+            conn.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+        };
+        set_max(pages + 2);
+        let (a, mut got_a) = work(|tx| tx.append(event(2)));
+        let big = || NewEvent::new("x", MindChanged { files: vec!["f".repeat(15_000)] });
+        let (b, mut got_b) = append((0..20).map(|_| big()).collect());
+        one_batch(writer, vec![a, b]);
+        let full = |error| matches!(error, Err(StoreError::Disk { .. }));
+        assert!(full(got_a.try_recv().unwrap().map(drop)), "the batch was lost, and said otherwise");
+        assert!(full(got_b.try_recv().unwrap().map(drop)));
+        // The same within a work, which is told so, too.
+        let (c, mut got_c) = work(move |tx| (0..20).try_for_each(|_| tx.append(big()).map(drop)));
+        one_batch(writer, vec![c]);
+        assert!(full(got_c.try_recv().unwrap()));
+        set_max(1_000_000);
+        let (d, mut got_d) = append(vec![event(3)]);
+        one_batch(writer, vec![d]);
+        assert_eq!(got_d.try_recv().unwrap(), Ok(2..3));
+    });
+}

@@ -1,0 +1,112 @@
+//! What can go wrong with a tool, with the words and the hint the owner reads.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use timmy_domain::{Problem, text};
+
+/// Characters of a child's last line of complaint that are kept.
+pub const COMPLAINT_CHARS_MAX: usize = 200;
+
+/// A tool could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolError {
+    /// The program is in none of the standard places.
+    #[error("{program} is not installed")]
+    NotInstalled {
+        /// The program that was looked for.
+        program: String,
+    },
+    /// The work took longer than it may; it was stopped.
+    #[error("{what} took longer than {} seconds and was stopped", limit.as_secs_f32())]
+    TimedOut {
+        /// What took too long.
+        what: String,
+        /// The limit it ran under.
+        limit: Duration,
+    },
+    /// The child wrote more than it may; it was stopped.
+    #[error("{program} wrote more than {limit_bytes} bytes and was stopped")]
+    TooMuchOutput {
+        /// The program that wrote.
+        program: String,
+        /// The limit it ran under, in bytes.
+        limit_bytes: usize,
+    },
+    /// The child ended with a failure.
+    #[error("{program} failed with status {status}: {stderr_line}")]
+    Failed {
+        /// The program that failed.
+        program: String,
+        /// Its exit status; -1 when a signal ended it.
+        status: i32,
+        /// The last line of its complaint, made safe, at most [`COMPLAINT_CHARS_MAX`] characters.
+        stderr_line: String,
+    },
+    /// The arguments are outside the read-only set.
+    #[error("git {argument:?} is outside the read-only set")]
+    NotAllowed {
+        /// The argument that is not allowed.
+        argument: String,
+    },
+    /// The path is not a folder that can be read.
+    #[error("{} is not a folder that can be read: {source}", path.display())]
+    NotAFolder {
+        /// The path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A folder of the house holds more than it may.
+    #[error("{} holds more than {limit}", path.display())]
+    TooLarge {
+        /// The folder.
+        path: PathBuf,
+        /// The limit in words.
+        limit: String,
+    },
+    /// Reading or writing failed.
+    #[error("{what} failed: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl ToolError {
+    /// An input or output error of `what`.
+    pub fn io(what: impl Into<String>, source: io::Error) -> Self {
+        Self::Io { what: what.into(), source }
+    }
+
+    /// The same in the words of the house, with a hint.
+    #[must_use]
+    pub fn problem(&self) -> Problem {
+        let (code, hint) = match self {
+            Self::NotInstalled { program } => (
+                "tool_not_installed",
+                format!("Install {program} with the package manager of this system, then try again."),
+            ),
+            Self::TimedOut { .. } => {
+                ("tool_timed_out", "Try again when the machine is less busy, or choose a smaller folder.".to_owned())
+            }
+            Self::TooMuchOutput { .. } => ("tool_too_much_output", "Choose a smaller folder.".to_owned()),
+            Self::Failed { program, .. } => {
+                ("tool_failed", format!("Run {program} in that folder yourself to see what is wrong with it."))
+            }
+            Self::NotAllowed { .. } => {
+                ("tool_not_allowed", "Timmy only reads repositories; do this by hand.".to_owned())
+            }
+            Self::NotAFolder { .. } => (
+                "folder_unreadable",
+                "Check that the folder still exists and that Timmy's user may read it.".to_owned(),
+            ),
+            Self::TooLarge { .. } => ("folder_too_large", "Move what does not belong there out of it.".to_owned()),
+            Self::Io { .. } => ("tool_io", "Check the disk and the permissions of the files named here.".to_owned()),
+        };
+        Problem::unavailable(code, text::one_line(&self.to_string()), hint)
+    }
+}

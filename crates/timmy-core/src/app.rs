@@ -1,0 +1,170 @@
+//! The engine, assembled: what the dashboard and the command line hold in their hands.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use timmy_domain::event::{SystemCrashed, SystemStarted, SystemStopping};
+use timmy_domain::{NewEvent, Problem, Secret, Seq};
+use timmy_llm::Cascade;
+use timmy_store::Store;
+use tokio_util::sync::CancellationToken;
+
+use crate::attention::Attention;
+use crate::chance::Chance;
+use crate::clock::{BoxFuture, Clock};
+use crate::ctx::{Ctx, Inside};
+use crate::fault::{Fault, Faults};
+use crate::mind::thinking::Thinking;
+use crate::mind::watch::{Watch, Watcher};
+use crate::models::Prober;
+use crate::pulse::Pulse;
+use crate::report::Reports;
+use crate::selfhood::Keeper;
+use crate::settings::Settings;
+use crate::status::{self, Signs, Status};
+use crate::supervisor::{self, Component};
+use crate::talk::answer::Answering;
+use crate::talk::conversation::Talk;
+use crate::trust::access::Access;
+use crate::upkeep::Upkeep;
+use crate::{reactor, reconcile};
+
+/// The store's key that stands while a server runs, to tell a stop from a crash.
+const RUNNING_KEY: &str = "system.running";
+
+/// What an engine is made of.
+pub struct Parts {
+    /// The one database.
+    pub store: Store,
+    /// Models, in the order in which they are asked.
+    pub cascade: Cascade,
+    /// The only source of time.
+    pub clock: Arc<dyn Clock>,
+    /// The only source of randomness.
+    pub chance: Chance,
+    /// The settings of the engine.
+    pub settings: Settings,
+    /// The folder of the version-controlled self.
+    pub mind_dir: PathBuf,
+    /// Where `~` points in a path the owner types.
+    pub user_home: Option<PathBuf>,
+    /// The admin token of this start, as `run.json` holds it.
+    pub run_token: Secret,
+}
+
+/// The engine. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// What every part gets handed.
+    pub ctx: Ctx,
+    /// The thinking engine.
+    pub thinking: Thinking,
+    /// The conversation.
+    pub talk: Talk,
+    /// The watched folders.
+    pub watch: Watch,
+    /// The door.
+    pub access: Access,
+    /// The last sixty minutes.
+    pub pulse: Pulse,
+}
+
+impl App {
+    /// An engine of these parts. Nothing runs yet.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let started_at = parts.clock.now();
+        let ctx = Ctx::new(Inside {
+            store: parts.store,
+            cascade: parts.cascade,
+            clock: parts.clock,
+            chance: parts.chance,
+            settings: parts.settings,
+            mind_dir: parts.mind_dir,
+            started_at,
+            stop: CancellationToken::new(),
+            attention: Attention::default(),
+            reports: Reports::default(),
+            faults: Faults::default(),
+        });
+        Self {
+            thinking: Thinking::new(ctx.clone()),
+            talk: Talk::new(ctx.clone()),
+            watch: Watch::new(ctx.clone(), parts.user_home),
+            access: Access::new(ctx.clone(), &parts.run_token),
+            pulse: Pulse::default(),
+            ctx,
+        }
+    }
+
+    /// The parts of the house: one line each.
+    #[must_use]
+    pub fn components(&self) -> Vec<Component> {
+        vec![
+            self.pulse.component(),
+            self.thinking.component(),
+            reactor::component(Arc::new(Answering(self.talk.clone()))),
+            reconcile::component(Arc::new(Prober)),
+            reconcile::component(Arc::new(Watcher)),
+            reconcile::component(Arc::new(Keeper::default())),
+            reconcile::component(Arc::new(Upkeep)),
+        ]
+    }
+
+    /// Runs every part until [`Ctx::stop`](Inside::stop) is cancelled.
+    pub fn run(&self) -> BoxFuture<'static, ()> {
+        Box::pin(supervisor::run(self.ctx.clone(), self.components()))
+    }
+
+    /// Runs only the parts of these names, for a command that needs no server.
+    pub fn run_only(&self, names: &[&str]) -> BoxFuture<'static, ()> {
+        let parts = self.components().into_iter().filter(|c| names.contains(&c.name)).collect();
+        Box::pin(supervisor::run(self.ctx.clone(), parts))
+    }
+
+    /// Tells that the server started, and when the last run ended without saying so.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn tell_started(&self, version: &str, address: &str) -> Result<Seq, Fault> {
+        let body = SystemStarted { version: version.to_owned(), address: address.to_owned() };
+        let told = self.ctx.store.write(move |tx| {
+            if tx.state(RUNNING_KEY)?.is_some() {
+                let last_seq = tx.last_seq()?;
+                tx.append(NewEvent::new("system", SystemCrashed { last_seq }))?;
+            }
+            tx.set_state(RUNNING_KEY, "yes")?;
+            tx.append(NewEvent::new("system", body))
+        });
+        Ok(told.await?)
+    }
+
+    /// Tells that the server stops.
+    ///
+    /// # Errors
+    /// When the store cannot write.
+    pub async fn tell_stopping(&self, reason: &str) -> Result<(), Fault> {
+        let body = SystemStopping { reason: reason.to_owned() };
+        let told = self.ctx.store.write(move |tx| {
+            tx.clear_state(RUNNING_KEY)?;
+            tx.append(NewEvent::new("system", body)).map(|_| ())
+        });
+        Ok(told.await?)
+    }
+
+    /// What Timmy is and does right now, and what waits for the owner.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn status(&self) -> Result<Status, Problem> {
+        let read = self.ctx.store.read(|r| Ok((r.messages(None, 1)?, r.folders()?)));
+        let (messages, folders) = read.await.map_err(|e| e.problem())?;
+        Ok(status::decide(Signs {
+            writes_stopped: self.ctx.store.writes_stopped(),
+            parts: &self.ctx.reports.all(),
+            doing: &self.thinking.doing(),
+            turns: self.talk.turns.count(),
+            waiting: status::waiting(&messages, &folders),
+        }))
+    }
+}

@@ -1,0 +1,31 @@
+//! Floor 2: everything Timmy does, as reconcilers, reactors and pure decisions.
+//!
+//! The engine cannot print, read the environment, or know that HTTP exists. Time and chance come
+//! from the context, so days can be simulated. Rooms ([`mind`], [`talk`], [`trust`]) do not import
+//! each other; they share the files beside this one and influence each other through events.
+
+pub mod app;
+pub mod attention;
+pub mod bus;
+pub mod chance;
+pub mod clock;
+pub mod ctx;
+pub mod fault;
+pub mod mind;
+pub mod models;
+pub mod pulse;
+pub mod reactor;
+pub mod reconcile;
+pub mod report;
+pub mod scene;
+pub mod selfhood;
+pub mod settings;
+pub mod status;
+pub mod supervisor;
+pub mod talk;
+pub mod trust;
+pub mod upkeep;
+
+pub use app::{App, Parts};
+pub use ctx::Ctx;
+pub use fault::Fault;

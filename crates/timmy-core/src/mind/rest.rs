@@ -1,0 +1,168 @@
+//! Whether to think now or to rest, and why: a pure decision over values.
+
+use std::time::Duration;
+
+use timmy_domain::Timestamp;
+
+/// A first thought begins this long after the start, in milliseconds.
+pub const FIRST_THOUGHT_MS: u64 = 500;
+/// A nudge (an injected thought, a new folder) makes the next thought come this soon, in seconds.
+pub const NUDGE_SECONDS: u64 = 2;
+/// The first wait after a failed thought, in seconds; it doubles with each failure up to the longest rest.
+pub const FAILURE_SECONDS_MIN: u64 = 30;
+/// Adaptive rest never stretches the interval beyond this factor.
+pub const STRETCH_MAX: u32 = 8;
+/// Similarity of the last two thoughts from which on Timmy repeats himself (share of common word triples).
+pub const REPEAT_SIMILARITY: f64 = 0.6;
+/// An owner who did nothing for this long is away, in hours.
+pub const AWAY_HOURS: u64 = 12;
+/// How long to wait when the machine is busy, in seconds.
+pub const BUSY_SECONDS: u64 = 60;
+
+/// Everything the decision looks at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Situation {
+    /// The present moment.
+    pub now: Timestamp,
+    /// Whether thinking is switched on.
+    pub enabled: bool,
+    /// Whether the owner paused it, and until when.
+    pub paused: Option<Pause>,
+    /// The end of the quiet hours, when they are now.
+    pub quiet_until: Option<Timestamp>,
+    /// The next local midnight, when today's budget is spent.
+    pub spent_until: Option<Timestamp>,
+    /// When this run began.
+    pub started_at: Timestamp,
+    /// When the last attempt of this run began.
+    pub last_try: Option<Timestamp>,
+    /// Failed attempts since the last thought.
+    pub failures: u32,
+    /// Attempts since the last thought that had nothing new to say.
+    pub silences: u32,
+    /// When something happened that is worth a thought, and no thought has begun since.
+    pub nudged_at: Option<Timestamp>,
+    /// The usual time between two thoughts.
+    pub interval: Duration,
+    /// Whether rest adapts.
+    pub adaptive: bool,
+    /// How alike the last two thoughts are, from 0 to 1.
+    pub similarity: f64,
+    /// When the owner last did something.
+    pub owner_seen: Timestamp,
+    /// Load of the last minute divided by the number of processors.
+    pub load: f64,
+}
+
+/// A pause the owner asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pause {
+    /// Until the owner ends it.
+    Open,
+    /// Until this moment.
+    Until(Timestamp),
+}
+
+/// The decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Think now.
+    Think,
+    /// Rest until then (`None`: until the owner ends it), because of `why`.
+    Rest {
+        /// When to decide again.
+        until: Option<Timestamp>,
+        /// Why, in words that go after "resting:".
+        why: String,
+    },
+}
+
+fn rest(until: Timestamp, why: impl Into<String>) -> Decision {
+    Decision::Rest { until: Some(until), why: why.into() }
+}
+
+/// Decides. The owner's word comes first, then budgets, then the rhythm.
+#[must_use]
+pub fn decide(s: &Situation) -> Decision {
+    if !s.enabled {
+        return Decision::Rest { until: None, why: "thinking is switched off in the settings".to_owned() };
+    }
+    match s.paused {
+        Some(Pause::Open) => return Decision::Rest { until: None, why: "you paused it".to_owned() },
+        Some(Pause::Until(until)) if until > s.now => return rest(until, "you paused it"),
+        _ => {}
+    }
+    if let Some(until) = s.quiet_until {
+        return rest(until, "quiet hours");
+    }
+    if let Some(until) = s.spent_until {
+        return rest(until, "today's thinking budget is spent");
+    }
+    let (due, why) = due(s);
+    if due > s.now {
+        return rest(due, why);
+    }
+    if s.adaptive && s.load > 1.5 && s.last_try.is_some() {
+        return rest(s.now.plus(Duration::from_secs(BUSY_SECONDS)), "the machine is busy");
+    }
+    Decision::Think
+}
+
+/// When the next thought is due, and what it waits for.
+fn due(s: &Situation) -> (Timestamp, String) {
+    let Some(last) = s.last_try else {
+        return (s.started_at.plus(Duration::from_millis(FIRST_THOUGHT_MS)), "waking up".to_owned());
+    };
+    let nudged = s.nudged_at.map(|at| at.plus(Duration::from_secs(NUDGE_SECONDS)));
+    if s.failures > 0 {
+        let longest = s.interval.saturating_mul(STRETCH_MAX).max(s.interval);
+        let wait = Duration::from_secs(FAILURE_SECONDS_MIN << (s.failures - 1).min(12)).max(s.interval).min(longest);
+        let at = last.plus(wait);
+        return (nudged.map_or(at, |n| n.min(at)), "the last thought did not come".to_owned());
+    }
+    let (factor, why) = stretch(s);
+    let at = last.plus(s.interval.saturating_mul(factor));
+    (nudged.map_or(at, |n| n.min(at)), why)
+}
+
+/// How much longer than usual the rest is, and why.
+fn stretch(s: &Situation) -> (u32, String) {
+    let usual = "until the next thought is due".to_owned();
+    if !s.adaptive {
+        return (1, usual);
+    }
+    if s.silences > 0 {
+        // Nothing changed, so looking again costs nothing and finds news within one interval.
+        return (1, "nothing has changed since the last thought".to_owned());
+    }
+    if s.similarity >= REPEAT_SIMILARITY {
+        return (2, "the last two thoughts were alike".to_owned());
+    }
+    let away_hours = s.now.since(s.owner_seen).as_secs() / 3_600;
+    if away_hours >= AWAY_HOURS {
+        let factor = if away_hours >= 4 * AWAY_HOURS { 4 } else { 2 };
+        return (factor, format!("you have been away for {away_hours} h"));
+    }
+    (1, usual)
+}
+
+/// How alike two texts are: shared word triples over all word triples (Jaccard index), from 0 to 1.
+#[must_use]
+pub fn similarity(a: &str, b: &str) -> f64 {
+    let triples = |t: &str| -> std::collections::HashSet<[String; 3]> {
+        let words: Vec<String> =
+            t.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_lowercase).collect();
+        words.windows(3).map(|w| [w[0].clone(), w[1].clone(), w[2].clone()]).collect()
+    };
+    let (a, b) = (triples(a), triples(b));
+    let shared = a.intersection(&b).count();
+    let all = a.len() + b.len() - shared;
+    if all == 0 { 0.0 } else { count(shared) / count(all) }
+}
+
+fn count(n: usize) -> f64 {
+    f64::from(u32::try_from(n).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests;

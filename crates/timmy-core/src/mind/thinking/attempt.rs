@@ -1,0 +1,253 @@
+//! One attempt at a thought: seed, question, answer, and everything it changes in one transaction.
+
+use std::time::Duration;
+
+use timmy_domain::event::ThoughtMissed;
+use timmy_domain::text::cut;
+use timmy_domain::thought::{Place, Thought};
+use timmy_domain::{Actor, NewEvent, SeedType};
+use timmy_llm::{Answer, Attempt, Brief, Call, CascadeError, Failure};
+use timmy_store::NewThought;
+use tokio::time::Instant;
+
+use super::{Doing, PURPOSE, Thinking};
+use crate::fault::Fault;
+use crate::mind::prompt::{self, SelfTexts};
+use crate::mind::seed::{self, Lists, Seed};
+use crate::scene::{KeyedFact, Scene};
+use crate::selfhood;
+
+/// The store's key for what reflex has already said: a JSON list of fact keys.
+const SAID_KEY: &str = "reflex.said";
+/// Fact keys that are remembered as said.
+const SAID_MAX: usize = 200;
+/// New facts one reflex thought speaks of.
+const REFLEX_FACTS_MAX: usize = 3;
+/// Thoughts of which the owner wanted fewer that are shown to the model.
+const FEWER_LIKE_MAX: usize = 3;
+
+/// What became of an attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// A thought, stored.
+    Thought(Box<Thought>),
+    /// Nothing new to say; Timmy rests.
+    Silent(String),
+    /// The owner spoke; the thought was given up and comes later.
+    Yielded,
+    /// The owner stopped it.
+    Stopped,
+    /// The thought did not come.
+    Missed(String),
+}
+
+struct Prepared {
+    seed: Seed,
+    request: timmy_llm::ChatRequest,
+    /// The new facts a reflex thought would speak of.
+    news: Vec<KeyedFact>,
+    /// What reflex said before.
+    said: Vec<String>,
+    day: String,
+}
+
+impl Thinking {
+    /// Makes one thought, with the given seed or the one chance picks. `None` when one is being made already.
+    ///
+    /// # Errors
+    /// When the store fails; a model that fails is an [`Outcome`].
+    pub async fn attempt(&self, wanted: Option<SeedType>) -> Result<Option<Outcome>, Fault> {
+        let Ok(_flight) = self.0.flight.try_lock() else {
+            return Ok(None);
+        };
+        let ctx = &self.0.ctx;
+        let began = ctx.now();
+        // A nudge that comes from here on asks for the next thought.
+        let before = self.memory(|m| (m.last_try.replace(began), m.nudged_at.take()));
+        let prepared = self.prepare(wanted).await?;
+        let seed_type = prepared.seed.seed_type;
+        self.say(Doing::Thinking { seed_type, note: prepared.seed.note.clone(), since: began });
+        let cancel = ctx.stop.child_token();
+        let deadline = Instant::now() + Duration::from_secs(ctx.settings.thinking.deadline_seconds);
+        let call = Call { cancel: cancel.clone(), deadline, first_word_by: None, deltas: None };
+        let asked = tokio::select! {
+            asked = ctx.cascade.complete(&prepared.request, &call) => Ok(asked),
+            () = ctx.attention.until_busy() => Err(Outcome::Yielded),
+            () = self.0.stop_thought.notified() => Err(Outcome::Stopped),
+        };
+        cancel.cancel();
+        let outcome = match asked {
+            Err(Outcome::Yielded) => {
+                // Due again as soon as the owner is served.
+                self.memory(|m| (m.last_try, m.nudged_at) = (before.0, m.nudged_at.or(before.1)));
+                Outcome::Yielded
+            }
+            Err(given_up) => given_up,
+            Ok(Ok(answer)) => self.keep(prepared, answer).await?,
+            Ok(Err(error)) => self.miss(seed_type, prepared.day, &error).await?,
+        };
+        self.remember(&outcome);
+        Ok(Some(outcome))
+    }
+
+    fn remember(&self, outcome: &Outcome) {
+        self.memory(|m| match outcome {
+            Outcome::Thought(_) => (m.failures, m.silences) = (0, 0),
+            Outcome::Silent(_) => (m.failures, m.silences) = (0, m.silences.saturating_add(1)),
+            Outcome::Missed(_) => m.failures = m.failures.saturating_add(1),
+            Outcome::Yielded | Outcome::Stopped => {}
+        });
+    }
+
+    async fn prepare(&self, wanted: Option<SeedType>) -> Result<Prepared, Fault> {
+        let ctx = &self.0.ctx;
+        let scene = Scene::look(ctx).await?;
+        let (weights, fewer_like, said) = ctx
+            .store
+            .read(|r| {
+                let marked = r.fewer_counts()?;
+                let weights = SeedType::ALL.map(|s| seed::weight_percent(marked.get(&s).copied().unwrap_or(0)));
+                Ok((weights, r.fewer_thoughts(FEWER_LIKE_MAX)?, r.state(SAID_KEY)?))
+            })
+            .await?;
+        let dir = &ctx.mind_dir;
+        let lists = Lists {
+            existential: selfhood::list(dir, "seeds/existential.md").await,
+            creative: selfhood::list(dir, "seeds/creative.md").await,
+            scripture: selfhood::list(dir, "seeds/scripture.md").await,
+        };
+        let seed_type = wanted.unwrap_or_else(|| seed::choose(&weights, &lists, has_news(&scene), &ctx.chance));
+        let seed = seed::fill(seed_type, &lists, &scene, &ctx.chance);
+        let said: Vec<String> = said.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default();
+        let (news, brief) = brief(scene.facts(), &said);
+        let texts = SelfTexts {
+            persona: selfhood::text(dir, "persona.md").await,
+            ask: selfhood::text(dir, "prompts/thinking.md").await,
+        };
+        let fewer_like: Vec<String> = fewer_like.iter().map(|t| cut(&t.content, 200)).collect();
+        let request =
+            prompt::request(&texts, &scene.date_words, &seed, &scene.thoughts, &fewer_like, brief, &ctx.settings);
+        Ok(Prepared { seed, request, news, said, day: scene.day })
+    }
+
+    /// Stores the thought, its event, its cost and what reflex said in one transaction.
+    async fn keep(&self, prepared: Prepared, answer: Answer) -> Result<Outcome, Fault> {
+        let content = prompt::tidy(&answer.content);
+        let Prepared { seed, news, mut said, day, .. } = prepared;
+        let tokens = i64::try_from(answer.usage.prompt_tokens + answer.usage.completion_tokens).unwrap_or(i64::MAX);
+        let reflex = answer.place == Place::Reflex;
+        let calls = i64::from(!reflex) + paid_calls(&answer.attempts);
+        if content.is_empty() {
+            return self.record_miss(seed.seed_type, "the model said nothing".to_owned(), day, calls).await;
+        }
+        if reflex {
+            said.extend(news.into_iter().map(|f| f.key));
+            said.drain(..said.len().saturating_sub(SAID_MAX));
+        }
+        let new = NewThought {
+            content,
+            seed_type: if reflex { SeedType::Swarm } else { seed.seed_type },
+            seed_note: if reflex { "what changed, without a model".to_owned() } else { seed.note },
+            provider: answer.provider,
+            model: answer.model,
+            place: answer.place,
+            duration_ms: i64::try_from(answer.duration_ms).unwrap_or(i64::MAX),
+            tokens,
+            actor: Actor::Timmy,
+            cause: None,
+        };
+        let thought = self
+            .0
+            .ctx
+            .store
+            .write(move |tx| {
+                let thought = tx.insert_thought(&new)?;
+                tx.spend(&day, PURPOSE, calls, tokens)?;
+                if reflex {
+                    tx.set_state(SAID_KEY, &serde_json::to_string(&said).unwrap_or_else(|_| "[]".to_owned()))?;
+                }
+                Ok(thought)
+            })
+            .await?;
+        Ok(Outcome::Thought(Box::new(thought)))
+    }
+
+    async fn miss(&self, seed_type: SeedType, day: String, error: &CascadeError) -> Result<Outcome, Fault> {
+        let silent = error.attempts.last().is_some_and(|a| matches!(a.failure, Failure::NothingToSay));
+        let paid = paid_calls(&error.attempts);
+        let stuck = error.attempts.iter().find(|a| is_stuck(&a.failure));
+        match stuck {
+            // Models that are simply not there are no failure of this thought when reflex has nothing to add.
+            None if silent => Ok(Outcome::Silent("nothing has changed since the last thought".to_owned())),
+            _ => self.record_miss(seed_type, error.to_string(), day, paid).await,
+        }
+    }
+
+    async fn record_miss(&self, seed_type: SeedType, why: String, day: String, calls: i64) -> Result<Outcome, Fault> {
+        let event = NewEvent::new("thinking", ThoughtMissed { seed_type, why: cut(&why, 400) }).by(Actor::Timmy);
+        self.0
+            .ctx
+            .store
+            .write(move |tx| {
+                tx.append(event)?;
+                tx.spend(&day, PURPOSE, calls, 0)
+            })
+            .await?;
+        Ok(Outcome::Missed(why))
+    }
+}
+
+/// Attempts that reached a model and so cost a call.
+fn paid_calls(attempts: &[Attempt]) -> i64 {
+    attempts.iter().filter(|a| is_stuck(&a.failure)).count() as i64
+}
+
+/// Whether a model was there and failed, as opposed to not being there.
+fn is_stuck(failure: &Failure) -> bool {
+    !matches!(
+        failure,
+        Failure::Unreachable { .. }
+            | Failure::NoModel { .. }
+            | Failure::Privacy { .. }
+            | Failure::NothingToSay
+            | Failure::Unsupported { .. }
+    )
+}
+
+/// Something new was seen since the last thought, and the last two were not both about such news.
+fn has_news(scene: &Scene) -> bool {
+    let Some(seen) = scene.observations.first() else { return false };
+    let newer = scene.thoughts.first().is_none_or(|t| t.created_at < seen.seen_at);
+    let dwelling = scene.thoughts.iter().take(2).filter(|t| t.seed_type == SeedType::Swarm).count() == 2;
+    newer && !dwelling
+}
+
+/// The facts for reflex: the weightiest new ones, and everything else as known.
+fn brief(facts: Vec<KeyedFact>, said: &[String]) -> (Vec<KeyedFact>, Brief) {
+    let (fresh, known): (Vec<_>, Vec<_>) = facts.into_iter().partition(|f| !said.contains(&f.key));
+    let news: Vec<KeyedFact> = fresh.iter().take(REFLEX_FACTS_MAX).cloned().collect();
+    let mut all: Vec<timmy_llm::Fact> = news.iter().map(|f| f.to_fact(true)).collect();
+    all.extend(fresh.iter().skip(REFLEX_FACTS_MAX).chain(&known).map(|f| f.to_fact(false)));
+    (news, Brief { facts: all, question: None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fact(key: &str, weight: u32) -> KeyedFact {
+        KeyedFact { key: key.to_owned(), text: format!("{key}."), weight }
+    }
+
+    #[test]
+    fn reflex_gets_the_weightiest_new_facts_and_each_only_once() {
+        let facts = || vec![fact("a", 90), fact("b", 80), fact("c", 70), fact("d", 60)];
+        let keys = |n: &[KeyedFact]| n.iter().map(|f| f.key.clone()).collect::<Vec<_>>();
+        let (news, brief) = super::brief(facts(), &["b".to_owned()]);
+        assert_eq!(keys(&news), ["a", "c", "d"]);
+        assert_eq!(brief.facts.iter().filter(|f| f.fresh).count(), 3);
+        assert_eq!(brief.facts.len(), 4);
+        let all_said = ["a", "b", "c", "d"].map(str::to_owned);
+        assert!(super::brief(facts(), &all_said).0.is_empty());
+    }
+}

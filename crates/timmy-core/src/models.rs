@@ -1,0 +1,63 @@
+//! Looks after the providers of models: one that was down at boot is found when it comes up.
+
+use std::time::Duration;
+
+use timmy_domain::NewEvent;
+use timmy_domain::bus::Pattern;
+use timmy_domain::event::{ProviderDown, ProviderUp};
+
+use crate::clock::BoxFuture;
+use crate::ctx::Ctx;
+use crate::fault::Fault;
+use crate::reconcile::{Found, Reconciler};
+
+/// Seconds between two looks at the providers.
+pub const PROBE_SECONDS: u64 = 15;
+/// How long one provider may take to say that it is there, in milliseconds.
+const PROBE_MS: u64 = 3_000;
+/// Names of models in one event.
+const MODELS_MAX: usize = 20;
+
+/// Asks each provider whether it is there, again and again. Costs no tokens.
+pub struct Prober;
+
+impl Prober {
+    async fn probe(ctx: &Ctx) -> Result<Found, Fault> {
+        let changes = ctx.cascade.probe_all(Duration::from_millis(PROBE_MS)).await;
+        let mut events = Vec::new();
+        for change in changes {
+            events.push(if change.up {
+                let models = change.models.into_iter().take(MODELS_MAX).collect();
+                NewEvent::new("router", ProviderUp { provider: change.provider, models })
+            } else {
+                NewEvent::new("router", ProviderDown { provider: change.provider, why: change.why })
+            });
+        }
+        if !events.is_empty() {
+            ctx.store.append(events).await?;
+        }
+        if ctx.cascade.has_model() {
+            Ok(Found::Well("a language model answers".to_owned()))
+        } else {
+            Ok(Found::Well("no language model answers; reflex does".to_owned()))
+        }
+    }
+}
+
+impl Reconciler for Prober {
+    fn name(&self) -> &'static str {
+        "models"
+    }
+
+    fn period(&self, _: &Ctx) -> Duration {
+        Duration::from_secs(PROBE_SECONDS)
+    }
+
+    fn wakes_on(&self) -> Vec<Pattern> {
+        Vec::new()
+    }
+
+    fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Result<Found, Fault>> {
+        Box::pin(Self::probe(ctx))
+    }
+}

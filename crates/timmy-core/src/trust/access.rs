@@ -1,0 +1,281 @@
+//! Who may come in: one-time codes, sessions and tokens. Secrets are stored as hashes only.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use timmy_domain::event::{LoginEnded, LoginFailed, LoginSucceeded, TokenCreated, TokenRevoked};
+use timmy_domain::problem::Kind;
+use timmy_domain::{Actor, NewEvent, Problem, Secret};
+use timmy_store::TokenRow;
+
+use super::code::Codes;
+use super::throttle::Throttle;
+use crate::chance::hex;
+use crate::ctx::Ctx;
+
+/// How long a session lasts, in days.
+pub const SESSION_DAYS: u64 = 30;
+/// Tokens that may exist.
+pub const TOKENS_MAX: usize = 100;
+/// Characters of a token's name.
+pub const TOKEN_NAME_CHARS_MAX: usize = 64;
+
+/// What somebody may do. Each scope includes the ones before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// Look.
+    Read,
+    /// Talk, steer, decide.
+    Operate,
+    /// Let others in, and end things.
+    Admin,
+}
+
+impl Scope {
+    /// All scopes, the smallest first.
+    pub const ALL: [Self; 3] = [Self::Read, Self::Operate, Self::Admin];
+
+    /// The wire and storage word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Operate => "operate",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The scope of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.name() == name)
+    }
+}
+
+/// Somebody who came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    /// What they may do.
+    pub scope: Scope,
+    /// For a browser: the word every form carries against cross-site posts.
+    pub csrf: Option<String>,
+    /// The stored hash of what they showed; a session or token that is withdrawn is found by it.
+    pub key: [u8; 32],
+}
+
+/// A new session: the secret goes into the cookie and nowhere else.
+pub struct NewSession {
+    /// The cookie's value.
+    pub cookie: Secret,
+    /// How long it is good.
+    pub lifetime: Duration,
+}
+
+/// The door. Cheap to clone.
+#[derive(Clone)]
+pub struct Access {
+    ctx: Ctx,
+    /// The hash of the token that this start of the server wrote into `run.json`.
+    run_token: [u8; 32],
+    door: Arc<Mutex<Door>>,
+}
+
+#[derive(Default)]
+struct Door {
+    codes: Codes,
+    throttle: Throttle,
+}
+
+fn hash(secret: &str) -> [u8; 32] {
+    Sha256::digest(secret.as_bytes()).into()
+}
+
+impl Access {
+    /// The door over `ctx`; `run_token` is the admin token of this start.
+    #[must_use]
+    pub fn new(ctx: Ctx, run_token: &Secret) -> Self {
+        Self { ctx, run_token: hash(run_token.expose()), door: Arc::default() }
+    }
+
+    fn door(&self) -> std::sync::MutexGuard<'_, Door> {
+        self.door.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new one-time code, good for [`CODE_SECONDS`](super::code::CODE_SECONDS).
+    #[must_use]
+    pub fn mint_code(&self) -> String {
+        let now = self.ctx.now();
+        self.door().codes.mint(now, &self.ctx.chance)
+    }
+
+    /// Exchanges a one-time code for a session.
+    ///
+    /// # Errors
+    /// When the code is wrong or too old, when too many tries failed, or when the store fails.
+    pub async fn log_in(&self, code: &str, label: &str) -> Result<NewSession, Problem> {
+        let now = self.ctx.now();
+        let tried = {
+            let mut door = self.door();
+            let wait = door.throttle.wait(now);
+            if wait > Duration::ZERO {
+                return Err(Problem::new(
+                    Kind::TooMany,
+                    "login_throttled",
+                    format!("Too many tries failed. The door opens again in {} s.", wait.as_secs().max(1)),
+                    "Wait, then run `timmy login` on the machine for a fresh code.",
+                ));
+            }
+            let good = door.codes.redeem(now, code);
+            door.throttle = if good { door.throttle.succeeded() } else { door.throttle.failed(now) };
+            if good { Ok(()) } else { Err(door.throttle.failures()) }
+        };
+        if let Err(failures) = tried {
+            let body = LoginFailed { how: "code".to_owned(), failures: u64::from(failures) };
+            self.tell(NewEvent::new("trust", body).by(Actor::Stranger)).await?;
+            return Err(Problem::new(
+                Kind::Unauthenticated,
+                "wrong_code",
+                "The code is wrong, used up or older than 60 seconds.",
+                "Run `timmy login` on the machine; it prints a fresh one.",
+            ));
+        }
+        let cookie = Secret::new(hex(&self.ctx.chance.bytes::<32>()));
+        let csrf = hex(&self.ctx.chance.bytes::<16>());
+        let lifetime = Duration::from_secs(SESSION_DAYS * 86_400);
+        let (key, label, until) = (hash(cookie.expose()), label.to_owned(), now.plus(lifetime));
+        let stored = self.ctx.store.write(move |tx| {
+            tx.prune_sessions(now)?;
+            tx.insert_session(&key, &csrf, now, until, &label)?;
+            let body = LoginSucceeded { how: "code".to_owned() };
+            tx.append(NewEvent::new("trust", body).by(Actor::Owner)).map(|_| ())
+        });
+        stored.await.map_err(|e| e.problem())?;
+        Ok(NewSession { cookie, lifetime })
+    }
+
+    async fn tell(&self, event: NewEvent) -> Result<(), Problem> {
+        self.ctx.store.append(vec![event]).await.map(|_| ()).map_err(|e| e.problem())
+    }
+
+    /// Who shows this cookie; `None` when nobody does, or no longer.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn by_cookie(&self, cookie: &str) -> Result<Option<Principal>, Problem> {
+        let (key, now) = (hash(cookie), self.ctx.now());
+        let row = self.ctx.store.read(move |r| r.session(&key)).await.map_err(|e| e.problem())?;
+        Ok(row.filter(|s| s.expires_at > now).map(|s| Principal { scope: Scope::Admin, csrf: Some(s.csrf), key }))
+    }
+
+    /// Who shows this bearer token; `None` when nobody does, or no longer.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn by_token(&self, token: &str) -> Result<Option<Principal>, Problem> {
+        let key = hash(token);
+        if key == self.run_token {
+            return Ok(Some(Principal { scope: Scope::Admin, csrf: None, key }));
+        }
+        let row = self.ctx.store.read(move |r| r.token_by_hash(&key)).await.map_err(|e| e.problem())?;
+        Ok(row.and_then(|t| Scope::named(&t.scope)).map(|scope| Principal { scope, csrf: None, key }))
+    }
+
+    /// Whether what `principal` showed is still good. Open sockets ask this.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn still_good(&self, principal: &Principal) -> Result<bool, Problem> {
+        let (key, now) = (principal.key, self.ctx.now());
+        if key == self.run_token {
+            return Ok(true);
+        }
+        let found = self.ctx.store.read(move |r| {
+            Ok(r.session(&key)?.is_some_and(|s| s.expires_at > now) || r.token_by_hash(&key)?.is_some())
+        });
+        found.await.map_err(|e| e.problem())
+    }
+
+    /// Ends the session of `principal`.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn log_out(&self, principal: &Principal) -> Result<(), Problem> {
+        let key = principal.key;
+        let ended = self.ctx.store.write(move |tx| {
+            tx.delete_session(&key)?;
+            tx.append(NewEvent::new("trust", LoginEnded {}).by(Actor::Owner)).map(|_| ())
+        });
+        ended.await.map_err(|e| e.problem())
+    }
+
+    /// Makes a token. The secret is returned once and stored as a hash.
+    ///
+    /// # Errors
+    /// When the name is empty, too long or taken, when there are too many, or when the store fails.
+    pub async fn create_token(&self, name: &str, scope: Scope) -> Result<Secret, Problem> {
+        let name = timmy_domain::text::one_line(name);
+        if name.is_empty() || name.chars().count() > TOKEN_NAME_CHARS_MAX {
+            return Err(Problem::invalid(
+                "token_name",
+                format!("A token's name has from 1 to {TOKEN_NAME_CHARS_MAX} characters."),
+                "Name it by who uses it, such as --name phone.",
+            ));
+        }
+        let secret = Secret::new(format!("timmy_{}", hex(&self.ctx.chance.bytes::<32>())));
+        let key = hash(secret.expose());
+        let made = self.ctx.store.write(move |tx| {
+            let known = tx.tokens()?;
+            if known.iter().any(|t| t.name == name) {
+                return Ok(Err(Problem::conflict(
+                    "token_exists",
+                    format!("There is a token named {name} already."),
+                    "Choose another name, or revoke that one with `timmy token revoke`.",
+                )));
+            }
+            if known.len() >= TOKENS_MAX {
+                return Ok(Err(Problem::conflict(
+                    "too_many_tokens",
+                    format!("There are {TOKENS_MAX} tokens already."),
+                    "Revoke one that is no longer used: `timmy token list` shows them.",
+                )));
+            }
+            tx.insert_token(&name, scope.name(), &key)?;
+            let body = TokenCreated { name, scope: scope.name().to_owned() };
+            tx.append(NewEvent::new("trust", body).by(Actor::Owner))?;
+            Ok(Ok(()))
+        });
+        made.await.map_err(|e| e.problem())?.map(|()| secret)
+    }
+
+    /// All tokens, without their secrets.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn tokens(&self) -> Result<Vec<TokenRow>, Problem> {
+        self.ctx.store.read(|r| r.tokens()).await.map_err(|e| e.problem())
+    }
+
+    /// Withdraws a token; it is refused from then on.
+    ///
+    /// # Errors
+    /// When there is no such token, or the store fails.
+    pub async fn revoke_token(&self, name: &str) -> Result<(), Problem> {
+        let (wanted, told) = (name.to_owned(), name.to_owned());
+        let revoked = self.ctx.store.write(move |tx| {
+            let known = tx.revoke_token(&wanted)?;
+            if known {
+                tx.append(NewEvent::new("trust", TokenRevoked { name: wanted }).by(Actor::Owner))?;
+            }
+            Ok(known)
+        });
+        if revoked.await.map_err(|e| e.problem())? {
+            return Ok(());
+        }
+        Err(Problem::unknown(
+            "unknown_token",
+            format!("There is no token named {told}."),
+            "`timmy token list` shows them.",
+        ))
+    }
+}

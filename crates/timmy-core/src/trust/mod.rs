@@ -1,0 +1,5 @@
+//! The room of trust: who may come in, and what they may do.
+
+pub mod access;
+pub mod code;
+pub mod throttle;

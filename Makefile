@@ -1,0 +1,35 @@
+# Thin on purpose: what a target does stands in xtask, so that everybody runs the same.
+.DEFAULT_GOAL := help
+.PHONY: help run test test-long bench e2e gen tidy
+
+help:
+	@echo 'make run        build the release binary and start Timmy (ARGS="--port 9000" goes to timmy serve)'
+	@echo 'make test       every check: format, tidy, clippy, generated documents, tests, browser journeys'
+	@echo 'make test-long  make test, the long tests and the release build'
+	@echo 'make bench      the benchmarks; docs/performance.md says how to read them'
+	@echo 'make e2e        the browser journeys alone'
+	@echo 'make gen        write the generated documents'
+	@echo 'make tidy       the house rules alone'
+
+run:
+	cargo build --release --locked --package timmy
+	@echo 'starting target/release/timmy; it prints where it listens and how to come in'
+	@exec ./target/release/timmy serve $(ARGS)
+
+test:
+	cargo xtask ci
+
+test-long:
+	cargo xtask ci --long
+
+bench:
+	cargo bench --workspace --locked
+
+e2e:
+	cargo xtask e2e
+
+gen:
+	cargo xtask gen
+
+tidy:
+	cargo xtask tidy

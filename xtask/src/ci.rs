@@ -1,0 +1,120 @@
+//! Every check of the house in one order, for people and for unattended runs alike.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::{e2e, gen_docs, shell, tidy};
+
+/// What a step does: run a program, or call a check of this crate.
+enum Act {
+    Run(&'static [&'static str]),
+    Tidy,
+    Generated,
+    Browser,
+}
+
+/// A step: its name, the command that repeats it alone, and what it does.
+struct Step {
+    name: &'static str,
+    repeat: &'static str,
+    act: Act,
+}
+
+const fn step(name: &'static str, repeat: &'static str, act: Act) -> Step {
+    Step { name, repeat, act }
+}
+
+/// What the build leaves for the generator and the browser, so that nothing is compiled a second time.
+const BINARY: &str = "target/debug/timmy";
+
+/// Cheap checks first: whoever broke the format should not wait for the compiler.
+const STEPS: &[Step] = &[
+    step("format", "cargo fmt --all --check", Act::Run(&["cargo", "fmt", "--all", "--check"])),
+    step("tidy", "cargo xtask tidy", Act::Tidy),
+    step(
+        "clippy",
+        "cargo clippy --workspace --all-targets -- -D warnings",
+        Act::Run(&["cargo", "clippy", "--quiet", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]),
+    ),
+    step(
+        "build",
+        "cargo build --workspace --bins --tests",
+        Act::Run(&["cargo", "build", "--quiet", "--workspace", "--locked", "--bins", "--tests"]),
+    ),
+    step("generated", "cargo xtask gen --check", Act::Generated),
+    step("tests", "cargo test --workspace", Act::Run(&["cargo", "test", "--workspace", "--locked", "--no-fail-fast"])),
+];
+const BROWSER: Step = step("browser", "cargo xtask e2e", Act::Browser);
+const LONG: &[Step] = &[
+    step(
+        "long tests",
+        "cargo test --workspace -- --ignored",
+        Act::Run(&["cargo", "test", "--workspace", "--locked", "--no-fail-fast", "--", "--ignored"]),
+    ),
+    step(
+        "release",
+        "cargo build --release --package timmy",
+        Act::Run(&["cargo", "build", "--quiet", "--release", "--locked", "--package", "timmy"]),
+    ),
+];
+
+/// Runs the steps and stops at the first that fails; `false` when one did.
+pub fn run(root: &Path, quick: bool, long: bool) -> bool {
+    let browser = (!quick).then_some(&BROWSER);
+    let steps: Vec<&Step> = STEPS.iter().chain(browser).chain(if long { LONG } else { &[] }).collect();
+    let mut times = Vec::new();
+    let all = Instant::now();
+    for step in &steps {
+        println!("\n== {} · {}", step.name, step.repeat);
+        let start = Instant::now();
+        let outcome = act(root, &step.act);
+        times.push((step.name, start.elapsed()));
+        let why = match outcome {
+            Ok(true) => continue,
+            Ok(false) => String::new(),
+            Err(error) => format!(": {error:#}"),
+        };
+        print!("{}", table(&times, all.elapsed()));
+        println!("ci: {} failed{why}\nci: to repeat it: {}", step.name, step.repeat);
+        return false;
+    }
+    print!("{}", table(&times, all.elapsed()));
+    println!("ci: {} steps passed", steps.len());
+    true
+}
+
+fn act(root: &Path, act: &Act) -> anyhow::Result<bool> {
+    match act {
+        Act::Run([program, arguments @ ..]) => shell::succeeds(program, arguments, root),
+        Act::Run([]) => Ok(true),
+        Act::Tidy => tidy::run(root),
+        Act::Generated => gen_docs::run(root, Some(Path::new(BINARY)), true),
+        Act::Browser => e2e::run(root, Some(Path::new(BINARY)), None),
+    }
+}
+
+/// The time of each step and of all.
+fn table(times: &[(&str, Duration)], all: Duration) -> String {
+    let lines = times.iter().copied().chain(std::iter::once(("together", all)));
+    lines.fold(String::from("\n"), |text, (name, time)| format!("{text}{name:>12} {:>7.1} s\n", time.as_secs_f64()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_stop_at_the_first_failure_and_each_can_be_repeated_alone() {
+        for step in STEPS.iter().chain(LONG).chain([&BROWSER]) {
+            assert!(step.repeat.starts_with("cargo "), "{}", step.name);
+        }
+        let nowhere = tempfile::tempdir().unwrap();
+        assert!(!run(nowhere.path(), true, false), "an empty folder passes no check");
+    }
+
+    #[test]
+    fn times_are_listed_with_their_sum() {
+        let text = table(&[("tidy", Duration::from_millis(1_250))], Duration::from_secs(2));
+        assert_eq!(text, "\n        tidy     1.2 s\n    together     2.0 s\n");
+    }
+}

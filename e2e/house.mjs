@@ -26,11 +26,14 @@ const THINK_TRIES_MAX = 20;
  */
 const SETTINGS = {
   TIMMY__CASCADE__PROVIDERS: "scripted,reflex",
+  // Long enough and slow enough that an answer can be watched as it comes, and stopped.
+  TIMMY__SCRIPTED__REPLIES: Array.from({ length: 3 }, (_, n) => `Scripted words number ${n + 1}: the tide comes in and the kelp bends; it goes out and the kelp stands up again. Nobody thought of this; it stands in the settings of a test.`).join(","),
+  TIMMY__SCRIPTED__CHUNK_MS: "60",
   TIMMY__THINKING__INTERVAL_SECONDS: "86400",
   TIMMY__THINKING__ADAPTIVE_REST: "false",
 };
 
-/** Words to which the scripted provider answers slowly, piece by piece, so that there is something to stop. */
+/** Words whose answer is stopped. Every scripted answer comes slowly, piece by piece, so that there is something to stop. */
 export const SLOW_WORDS = "Tell me the long story, slowly.";
 
 export class House {

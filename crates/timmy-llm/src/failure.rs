@@ -1,0 +1,191 @@
+//! Why no answer came: a closed list of reasons, each with words and one thing the owner can do.
+
+use std::fmt;
+use std::time::Duration;
+
+/// The stage at which time ran out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// Reaching the server.
+    Connect,
+    /// Waiting for the first token.
+    FirstToken,
+    /// Waiting for the next token.
+    Stall,
+    /// The whole answer.
+    Total,
+}
+
+/// Why a provider gave no answer. Shown, it is a clause that can stand after "ollama: ".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// Nobody answers at the address.
+    #[error("{what}")]
+    Unreachable {
+        /// What happened, with the address.
+        what: String,
+    },
+    /// Time ran out.
+    #[error("{stage}")]
+    Timeout {
+        /// Where.
+        stage: Stage,
+    },
+    /// The provider wants fewer requests.
+    #[error("it takes no more requests for now{}", after(*retry_after))]
+    RateLimited {
+        /// When it takes the next one, as far as it told.
+        retry_after: Option<Duration>,
+    },
+    /// The provider does not accept the key.
+    #[error("it does not accept the key")]
+    Auth,
+    /// The account has no credit.
+    #[error("the account has no credit left")]
+    Billing,
+    /// The request is longer than the model can read.
+    #[error("the request is longer than the model can read")]
+    ContextLength,
+    /// The provider refuses the content.
+    #[error("it refuses to answer this by its content policy")]
+    ContentPolicy,
+    /// The provider does not understand the request.
+    #[error("it refused the request with status {status}{}", reason(detail))]
+    BadRequest {
+        /// The HTTP status.
+        status: u16,
+        /// The provider's words, cleaned and cut; may be empty.
+        detail: String,
+    },
+    /// The provider failed and said nothing more.
+    #[error("it failed with status {status}")]
+    ServerError {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The provider failed and said why.
+    #[error("it failed: {detail}")]
+    ServerFault {
+        /// The provider's words, cleaned and cut.
+        detail: String,
+    },
+    /// The answer is not what the protocol promises.
+    #[error("{what}")]
+    Malformed {
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The answer is over a bound.
+    #[error("the answer was broken off: {what}")]
+    TooLarge {
+        /// Which bound.
+        what: String,
+    },
+    /// The provider is there and has no model to answer with.
+    #[error("it has no model to answer with (asked for {model})")]
+    NoModel {
+        /// The model that was asked for.
+        model: String,
+        /// How to get one.
+        hint: String,
+    },
+    /// The request must not travel to this provider.
+    #[error("not asked, because {what}")]
+    Privacy {
+        /// What must stay.
+        what: String,
+    },
+    /// Reflex has nothing new to say.
+    #[error("nothing has changed that could be told")]
+    NothingToSay,
+    /// The provider cannot do what was asked.
+    #[error("it cannot do this: {what}")]
+    Unsupported {
+        /// What it cannot do.
+        what: String,
+    },
+    /// The caller gave the call up.
+    #[error("stopped")]
+    Cancelled,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connect => "it could not be reached in time",
+            Self::FirstToken => "no first word came in time",
+            Self::Stall => "it fell silent in the middle of the answer",
+            Self::Total => "the answer was not finished in time",
+        })
+    }
+}
+
+fn after(wait: Option<Duration>) -> String {
+    wait.map(|w| format!(", the next one in {} s", w.as_secs_f64().ceil())).unwrap_or_default()
+}
+
+fn reason(detail: &str) -> String {
+    if detail.is_empty() { String::new() } else { format!(": {detail}") }
+}
+
+impl Failure {
+    /// What the owner can do, in one sentence.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        let words = match self {
+            Self::Unreachable { .. } => "Start the model server, or correct its url in timmy.toml.",
+            Self::Timeout { stage: Stage::Connect } => "Check the network and the url in timmy.toml.",
+            Self::Timeout { .. } => "Use a smaller model, or allow more time with deadline_seconds in timmy.toml.",
+            Self::RateLimited { .. } => "Wait a little, or add another provider.",
+            Self::Auth => "Correct api_key in secrets.toml.",
+            Self::Billing => "Add credit to the account, or use another provider.",
+            Self::ContextLength => "Ask with less text, or raise num_ctx in timmy.toml.",
+            Self::ContentPolicy => "Ask a model on this machine.",
+            Self::BadRequest { .. } => "Check url and model of the provider in timmy.toml.",
+            Self::ServerError { .. } | Self::ServerFault { .. } => "Look into the log of the model server.",
+            Self::Malformed { .. } => "Check that the url in timmy.toml leads to a model server of this kind.",
+            Self::TooLarge { .. } => "Ask for a shorter answer.",
+            Self::NoModel { hint, .. } => hint,
+            Self::Privacy { .. } => "Start a model on this machine; [privacy] in timmy.toml says what may leave it.",
+            Self::NothingToSay => "Nothing needs to be done.",
+            Self::Unsupported { .. } => "Use another model.",
+            Self::Cancelled => "Ask again.",
+        };
+        words.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_is_a_clause_with_a_hint_that_is_a_sentence() {
+        let what = || "x".to_owned();
+        let stages = [Stage::Connect, Stage::FirstToken, Stage::Stall, Stage::Total];
+        let mut all: Vec<Failure> = stages.map(|stage| Failure::Timeout { stage }).into();
+        all.extend([
+            Failure::Unreachable { what: what() },
+            Failure::RateLimited { retry_after: None },
+            Failure::Auth,
+            Failure::Billing,
+            Failure::ContextLength,
+            Failure::ContentPolicy,
+            Failure::BadRequest { status: 400, detail: String::new() },
+            Failure::ServerError { status: 500 },
+            Failure::ServerFault { detail: what() },
+            Failure::Malformed { what: what() },
+            Failure::TooLarge { what: what() },
+            Failure::NoModel { model: what(), hint: "Run it.".to_owned() },
+            Failure::Privacy { what: what() },
+            Failure::NothingToSay,
+            Failure::Unsupported { what: what() },
+            Failure::Cancelled,
+        ]);
+        for failure in all {
+            let (words, hint) = (failure.to_string(), failure.hint());
+            assert!(words.starts_with(char::is_lowercase) && !words.ends_with(['.', ':']), "{words:?}");
+            assert!(hint.starts_with(char::is_uppercase) && hint.ends_with('.'), "{hint:?}");
+        }
+    }
+}

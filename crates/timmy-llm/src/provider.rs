@@ -1,0 +1,120 @@
+//! The final trait: what every provider of answers is asked, and what it gives.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use timmy_domain::thought::Place;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::failure::Failure;
+use crate::request::{ChatRequest, ToolCall};
+
+/// A future that can be sent to another thread, as a trait object needs it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Who a provider is. Fixed for its life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderInfo {
+    /// Its name in the cascade.
+    pub name: String,
+    /// What it speaks: `ollama`, `openai`, `scripted` or `reflex`.
+    pub kind: &'static str,
+    /// Where its answers are made. Decides what it may read.
+    pub place: Place,
+}
+
+/// How a call is made: until when, how to give it up, and where the words go while they come.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Gives the call up; the connection is dropped, so the model stops too.
+    pub cancel: CancellationToken,
+    /// Until when everything must be done.
+    pub deadline: Instant,
+    /// Until when the model must have begun, when that is earlier than the deadline. A cascade gives each model but
+    /// the last such a time, so that the next one gets its chance.
+    pub first_word_by: Option<Instant>,
+    /// Where the text goes as it comes. A slow reader never holds up the model: what does not fit now is joined to
+    /// what comes next, so that fewer and longer pieces arrive and none is lost. At the end the provider waits
+    /// [`FLUSH_MS`](crate::deltas::FLUSH_MS) for a reader that is still behind; the whole text is in the result
+    /// anyway. An empty piece says that the model has begun, yet has no words for the reader (it reasons or calls a
+    /// tool). [`Cascade`](crate::Cascade) keeps those to itself.
+    pub deltas: Option<mpsc::Sender<String>>,
+}
+
+impl Call {
+    /// Until when the model must have begun.
+    #[must_use]
+    pub fn begin_by(&self) -> Instant {
+        self.first_word_by.map_or(self.deadline, |by| by.min(self.deadline))
+    }
+}
+
+/// Tokens as the provider counted them; zero where it did not tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens read.
+    pub prompt_tokens: u64,
+    /// Tokens written.
+    pub completion_tokens: u64,
+}
+
+/// Why the model stopped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Finish {
+    /// It was done.
+    #[default]
+    Stop,
+    /// It reached the most tokens it may write.
+    Length,
+    /// It wants tools to be called.
+    ToolCalls,
+}
+
+/// A whole answer of one provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// The text, without the model's reasoning.
+    pub content: String,
+    /// Tools it wants to be called.
+    pub tool_calls: Vec<ToolCall>,
+    /// The model that answered.
+    pub model: String,
+    /// What it cost.
+    pub usage: Usage,
+    /// Why it stopped.
+    pub finish: Finish,
+}
+
+/// What a provider says when it is asked whether it is there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// The models it offers.
+    pub models: Vec<String>,
+    /// Its version, where it tells.
+    pub version: Option<String>,
+    /// The model it would use now. Differs from the configured one when that one is not installed.
+    pub model_in_use: String,
+}
+
+/// Something that answers.
+///
+/// A provider at [`Place::Remote`] sends only what [`ChatRequest::for_remote`] gives it. Dropping a future gives the
+/// call up: the connection closes.
+pub trait Provider: Send + Sync {
+    /// Who it is.
+    fn info(&self) -> &ProviderInfo;
+
+    /// Asks for an answer.
+    ///
+    /// # Errors
+    /// The reason why none came. Text that came before is in the deltas.
+    fn chat<'a>(&'a self, request: &'a ChatRequest, call: &'a Call) -> BoxFuture<'a, Result<Completion, Failure>>;
+
+    /// Asks whether it is there, within `deadline`. Costs no tokens.
+    ///
+    /// # Errors
+    /// The reason why it cannot answer.
+    fn probe(&self, deadline: Duration) -> BoxFuture<'_, Result<Health, Failure>>;
+}

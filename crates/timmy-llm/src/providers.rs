@@ -1,0 +1,18 @@
+//! Those who answer. Each file is one of them.
+
+pub mod ollama;
+pub mod openai;
+pub mod reflex;
+pub mod scripted;
+
+use timmy_domain::text::{cut, one_line};
+
+use crate::wire::growing::NAME_CHARS_MAX;
+
+/// Models a provider may list.
+pub const MODELS_MAX: usize = 200;
+
+/// A name as a server gives it, safe to show.
+fn name(text: &str) -> String {
+    cut(&one_line(text), NAME_CHARS_MAX)
+}

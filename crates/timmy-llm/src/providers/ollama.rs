@@ -1,0 +1,134 @@
+//! Ollama through its own protocol, the only one that sets the context size and how long a model stays loaded.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use timmy_domain::Secret;
+use timmy_domain::settings;
+
+use crate::failure::{Failure, Stage};
+use crate::outbound::Outbound;
+use crate::provider::{BoxFuture, Call, Completion, Health, Provider, ProviderInfo};
+use crate::request::ChatRequest;
+use crate::wire::address::{Address, BadAddress};
+use crate::wire::lines::Lines;
+use crate::wire::{Wire, within};
+
+use installed::Installed;
+
+mod format;
+mod installed;
+
+settings! {
+    /// The Ollama server.
+    pub struct OllamaSettings in "ollama" {
+        /// The address of the server.
+        url: String = "http://127.0.0.1:11434".to_owned(), BytesMax(2_000);
+        /// The model to use. When it is not installed, the best installed one is used and named.
+        model: String = "llama3.1:8b-instruct".to_owned(), BytesMax(200);
+        /// Tokens a model reads and writes at most, in one request.
+        num_ctx: u64 = 8_192, Range(512, 1_048_576);
+        /// How long a model stays loaded after its last answer, in minutes.
+        keep_alive_minutes: u64 = 30, Range(0, 10_080);
+        /// Whether the server is a machine of yours: "local" lets everything travel there, "remote" only what may
+        /// leave, "auto" tells by the address.
+        place: String = "auto".to_owned(), OneOf(&["auto", "local", "remote"]);
+    }
+}
+
+/// An Ollama server.
+#[derive(Debug)]
+pub struct Ollama {
+    info: ProviderInfo,
+    settings: OllamaSettings,
+    wire: Wire,
+    installed: Mutex<Vec<Installed>>,
+}
+
+impl Ollama {
+    /// The server of `settings`. Nothing is opened before the first request.
+    ///
+    /// # Errors
+    /// When the address cannot be used.
+    pub fn new(settings: &OllamaSettings) -> Result<Self, BadAddress> {
+        let address = Address::parse(&settings.url, &settings.place, false)?;
+        Ok(Self {
+            info: ProviderInfo { name: "ollama".to_owned(), kind: "ollama", place: address.place },
+            settings: settings.clone(),
+            wire: Wire::new(address, Secret::default()),
+            installed: Mutex::default(),
+        })
+    }
+
+    /// Bears `stall` of silence in the middle of an answer instead of
+    /// [`STALL_MS`](crate::STALL_MS) milliseconds.
+    #[must_use]
+    pub fn bearing(mut self, stall: Duration) -> Self {
+        self.wire.bear(stall);
+        self
+    }
+
+    /// Asks which models are installed, and remembers it.
+    async fn look(&self) -> Result<Vec<Installed>, Failure> {
+        let found = installed::read(&self.wire.get("/api/tags").await?)?;
+        *self.installed.lock().unwrap_or_else(PoisonError::into_inner) = found.clone();
+        Ok(found)
+    }
+
+    fn known(&self) -> Vec<Installed> {
+        self.installed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn no_model(&self) -> Failure {
+        let model = self.settings.model.clone();
+        Failure::NoModel { hint: format!("Run `ollama pull {model}`."), model }
+    }
+
+    async fn ask(&self, request: &ChatRequest, call: &Call) -> Result<Completion, Failure> {
+        let outbound = request.for_place(self.wire.place())?;
+        let choose = |installed: &[Installed]| installed::choose(installed, outbound.model(), &self.settings.model);
+        let known = choose(&self.known());
+        let model = match &known {
+            Some(model) => model.clone(),
+            None => choose(&within(call, self.look()).await?).ok_or_else(|| self.no_model())?,
+        };
+        match self.ask_model(&outbound, &model, call).await {
+            // It was removed since the last look.
+            Err(Failure::BadRequest { status: 404, .. }) if known.is_some() => {
+                let next = choose(&within(call, self.look()).await?).filter(|next| *next != model);
+                self.ask_model(&outbound, &next.ok_or_else(|| self.no_model())?, call).await
+            }
+            asked => asked,
+        }
+    }
+
+    async fn ask_model(&self, outbound: &Outbound, model: &str, call: &Call) -> Result<Completion, Failure> {
+        let write = |outbound: &Outbound| format::body(outbound, model, &self.settings);
+        self.wire.ask::<Lines>("/api/chat", outbound, write, format::read, model, call).await
+    }
+
+    async fn health(&self) -> Result<Health, Failure> {
+        let installed = self.look().await?;
+        let model_in_use = installed::choose(&installed, None, &self.settings.model).ok_or_else(|| self.no_model())?;
+        let version = self.wire.get("/api/version").await.ok();
+        let version = version.and_then(|v| v.get("version")?.as_str().map(super::name));
+        Ok(Health { models: installed.into_iter().map(|i| i.name).collect(), version, model_in_use })
+    }
+}
+
+impl Provider for Ollama {
+    fn info(&self) -> &ProviderInfo {
+        &self.info
+    }
+
+    fn chat<'a>(&'a self, request: &'a ChatRequest, call: &'a Call) -> BoxFuture<'a, Result<Completion, Failure>> {
+        Box::pin(self.ask(request, call))
+    }
+
+    fn probe(&self, deadline: Duration) -> BoxFuture<'_, Result<Health, Failure>> {
+        Box::pin(async move {
+            let timeout = Failure::Timeout { stage: Stage::Connect };
+            tokio::time::timeout(deadline, self.health()).await.unwrap_or(Err(timeout))
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! The words of `/chat/completions`: one JSON object in, server-sent events out. Reading is lenient, since every
+//! compatible server is compatible in its own way.
+
+use serde_json::{Value, json};
+use timmy_domain::Secret;
+
+use crate::failure::Failure;
+use crate::outbound::{OutMessage, Outbound};
+use crate::provider::Finish;
+use crate::wire::frame_json;
+use crate::wire::growing::{CallPiece, Growing};
+use crate::wire::lines::Flow;
+
+/// The request. `newer` servers have renamed the bound on tokens, and refuse the old name.
+pub fn body(outbound: &Outbound, model: &str, newer: bool) -> Value {
+    let mut body = json!({
+        "model": model,
+        "messages": outbound.messages().iter().map(message).collect::<Vec<_>>(),
+        "stream": true,
+        "stream_options": { "include_usage": true },
+    });
+    body[if newer { "max_completion_tokens" } else { "max_tokens" }] = json!(outbound.max_tokens());
+    if let Some(temperature) = outbound.temperature() {
+        body["temperature"] = json!(temperature);
+    }
+    if !outbound.tools().is_empty() {
+        let tools = outbound.tools().iter().map(|t| {
+            let function = json!({ "name": t.name, "description": t.description, "parameters": t.parameters });
+            json!({ "type": "function", "function": function })
+        });
+        body["tools"] = tools.collect();
+    }
+    body
+}
+
+fn message(message: &OutMessage) -> Value {
+    let mut out = json!({ "role": message.role().name(), "content": message.text() });
+    if !message.tool_calls().is_empty() {
+        let calls = message.tool_calls().iter().map(|c| {
+            let function = json!({ "name": c.name, "arguments": c.arguments });
+            json!({ "id": c.id, "type": "function", "function": function })
+        });
+        out["tool_calls"] = calls.collect();
+    }
+    if let Some(id) = message.tool_call_id() {
+        out["tool_call_id"] = json!(id);
+    }
+    out
+}
+
+/// Reads the data of one event.
+pub fn read(growing: &mut Growing, data: &[u8], key: &Secret) -> Result<Flow, Failure> {
+    let data = data.trim_ascii();
+    if data == b"[DONE]" {
+        return Ok(Flow::Done);
+    }
+    if data.is_empty() {
+        return Ok(Flow::More);
+    }
+    let value = frame_json(data, key)?;
+    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    if growing.model.is_empty() {
+        growing.model = crate::providers::name(text("/model"));
+    }
+    let count = |pointer: &str| value.pointer(pointer).and_then(Value::as_u64);
+    growing.usage.prompt_tokens = count("/usage/prompt_tokens").unwrap_or(growing.usage.prompt_tokens);
+    growing.usage.completion_tokens = count("/usage/completion_tokens").unwrap_or(growing.usage.completion_tokens);
+    // Servers name the reasoning differently; none of them is the answer.
+    if ["/choices/0/delta/reasoning_content", "/choices/0/delta/reasoning"].iter().any(|p| !text(p).is_empty()) {
+        growing.reasons();
+    }
+    growing.text(text("/choices/0/delta/content"));
+    for call in value.pointer("/choices/0/delta/tool_calls").and_then(Value::as_array).into_iter().flatten() {
+        let text = |pointer: &str| call.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        growing.call(CallPiece {
+            index: call.get("index").and_then(Value::as_u64),
+            id: text("/id"),
+            name: text("/function/name"),
+            arguments: text("/function/arguments"),
+        })?;
+    }
+    match text("/choices/0/finish_reason") {
+        "" => {}
+        "content_filter" => return Err(Failure::ContentPolicy),
+        "length" => growing.finish = Some(Finish::Length),
+        _ => growing.finish = Some(Finish::Stop),
+    }
+    Ok(Flow::More)
+}

@@ -1,0 +1,257 @@
+//! The one way to a socket: bounded, cancellable, and closed to what must not leave.
+
+use std::error::Error;
+use std::time::Duration;
+
+use reqwest::{Client, RequestBuilder, Response};
+use serde_json::Value;
+use timmy_domain::Secret;
+use timmy_domain::text::{cut, one_line};
+use timmy_domain::thought::Place;
+use tokio::sync::OnceCell;
+use tokio::time::{Instant, sleep_until};
+
+use crate::failure::{Failure, Stage};
+use crate::outbound::Outbound;
+use crate::provider::{Call, Completion};
+
+use address::Address;
+use growing::Growing;
+use lines::{Decoder, Flow};
+use refusal::{Refusal, retry_after};
+
+pub mod address;
+pub mod growing;
+pub mod lines;
+mod reasoning;
+mod refusal;
+mod tls;
+
+/// How long reaching a server may take, in milliseconds.
+pub const CONNECT_MS: u64 = 2_000;
+/// How long a server may be silent in the middle of an answer, in milliseconds.
+pub const STALL_MS: u64 = 30_000;
+/// How long a server that has finished may take to add the count of tokens, in milliseconds.
+const AFTER_FINISH_MS: u64 = 2_000;
+/// Bytes of a whole answer as it comes over the wire.
+pub const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of anything that is not an answer: lists of models, words of refusal.
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Characters of what the system says about a connection.
+const REASON_CHARS_MAX: usize = 200;
+
+/// Reads frames of one wire format into a growing answer.
+pub type ReadFrame = fn(&mut Growing, &[u8], &Secret) -> Result<Flow, Failure>;
+
+/// A server and the way to it.
+#[derive(Debug)]
+pub struct Wire {
+    address: Address,
+    key: Secret,
+    stall: Duration,
+    client: OnceCell<Client>,
+}
+
+impl Wire {
+    /// Nothing is opened or read before the first request.
+    #[must_use]
+    pub fn new(address: Address, key: Secret) -> Self {
+        Self { address, key, stall: Duration::from_millis(STALL_MS), client: OnceCell::new() }
+    }
+
+    /// Who may read what is sent.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        self.address.place
+    }
+
+    /// Whether the host is `name` or lies under it.
+    #[must_use]
+    pub fn host_is(&self, name: &str) -> bool {
+        let host = self.address.shown.rsplit_once(':').map_or(self.address.shown.as_str(), |(host, _)| host);
+        host == name || host.strip_suffix(name).is_some_and(|rest| rest.ends_with('.'))
+    }
+
+    /// Bears `stall` of silence in the middle of an answer.
+    pub fn bear(&mut self, stall: Duration) {
+        self.stall = stall;
+    }
+
+    /// Reads a small JSON document.
+    pub async fn get(&self, path: &str) -> Result<Value, Failure> {
+        let client = self.client().await?;
+        let response = self.send(client.get(self.url(path))).await?;
+        let (status, retry) = head(&response);
+        let body = self.small_body(response).await?;
+        if status != 200 {
+            return Err(Refusal { status, retry_after: retry, body: &body }.failure(&self.key));
+        }
+        serde_json::from_slice(&body).map_err(|_| malformed("it does not answer in JSON"))
+    }
+
+    /// Sends what `write` makes of `outbound` and reads the answer as it comes. `model` names it where the server
+    /// does not.
+    pub async fn ask<D: Decoder + Default + Send>(
+        &self,
+        path: &str,
+        outbound: &Outbound,
+        write: impl FnOnce(&Outbound) -> Value,
+        read: ReadFrame,
+        model: &str,
+        call: &Call,
+    ) -> Result<Completion, Failure> {
+        outbound.may_go_to(self.address.place)?;
+        let body = write(outbound).to_string();
+        let sent = within(call, async {
+            let client = self.client().await?;
+            let post = client.post(self.url(path)).header("content-type", "application/json").body(body);
+            let response = self.send(post).await?;
+            let (status, retry) = head(&response);
+            if status == 200 {
+                return Ok(response);
+            }
+            let body = self.small_body(response).await.unwrap_or_default();
+            Err(Refusal { status, retry_after: retry, body: &body }.failure(&self.key))
+        });
+        let response = sent.await?;
+        let growing = self.read_answer::<D>(response, read, call).await?;
+        Ok(growing.finish(model, call).await)
+    }
+
+    async fn read_answer<D: Decoder + Default + Send>(
+        &self,
+        mut response: Response,
+        read: ReadFrame,
+        call: &Call,
+    ) -> Result<Growing, Failure> {
+        let mut growing = Growing::new(call);
+        let mut decoder = D::default();
+        let mut bytes_read = 0_usize;
+        loop {
+            let (limit, stage) = self.patience(&growing, call);
+            let piece = tokio::select! {
+                biased;
+                () = call.cancel.cancelled() => return Err(Failure::Cancelled),
+                piece = response.chunk() => piece,
+                () = sleep_until(limit) => {
+                    // All that could still come is the count of tokens.
+                    return if growing.finish.is_some() { Ok(growing) } else { Err(Failure::Timeout { stage }) };
+                }
+            };
+            let mut frame = |frame: &[u8]| read(&mut growing, frame, &self.key);
+            let Ok(Some(piece)) = piece else {
+                // The end of the body, or of the connection: whether the answer is whole, only its frames can tell.
+                return match decoder.end(&mut frame) {
+                    Err(failure) if !matches!(failure, Failure::Malformed { .. }) => Err(failure),
+                    _ if growing.finish.is_some() => Ok(growing),
+                    _ => Err(broke_off()),
+                };
+            };
+            bytes_read += piece.len();
+            if bytes_read > ANSWER_BYTES_MAX {
+                return Err(Failure::TooLarge { what: format!("it is over {ANSWER_BYTES_MAX} bytes") });
+            }
+            if decoder.feed(&piece, &mut frame)? == Flow::Done {
+                return Ok(growing);
+            }
+        }
+    }
+
+    /// Until when the next piece must come, and what it means when it does not.
+    fn patience(&self, growing: &Growing, call: &Call) -> (Instant, Stage) {
+        let bearable = if growing.finish.is_some() { Duration::from_millis(AFTER_FINISH_MS) } else { self.stall };
+        let stall = Instant::now() + bearable;
+        match growing.begun() {
+            false => (call.begin_by(), Stage::FirstToken),
+            true if stall < call.deadline => (stall, Stage::Stall),
+            true => (call.deadline, Stage::Total),
+        }
+    }
+
+    async fn client(&self) -> Result<&Client, Failure> {
+        let made = self.client.get_or_try_init(|| tls::client(self.address.https));
+        made.await.map_err(|why| Failure::Unreachable { what: format!("no connection can be made: {}", short(&why)) })
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.address.base)
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        let request = if self.key.is_empty() { request } else { request.bearer_auth(self.key.expose()) };
+        request.send().await.map_err(|error| self.no_answer(&error))
+    }
+
+    fn no_answer(&self, error: &reqwest::Error) -> Failure {
+        let at = &self.address.shown;
+        if error.is_timeout() {
+            return Failure::Timeout { stage: Stage::Connect };
+        }
+        let innermost = innermost(error);
+        match innermost.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
+            Some(std::io::ErrorKind::ConnectionRefused) => {
+                Failure::Unreachable { what: format!("nobody listens at {at}") }
+            }
+            None if !error.is_connect() => {
+                malformed(&format!("what answers at {at} does not speak HTTP: {}", short(&innermost.to_string())))
+            }
+            _ => Failure::Unreachable { what: format!("{at} cannot be reached: {}", short(&innermost.to_string())) },
+        }
+    }
+
+    async fn small_body(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
+        let mut body = Vec::new();
+        while let Some(piece) = response.chunk().await.map_err(|_| broke_off())? {
+            if body.len() + piece.len() > BODY_BYTES_MAX {
+                return Err(Failure::TooLarge { what: format!("it is over {BODY_BYTES_MAX} bytes") });
+            }
+            body.extend_from_slice(&piece);
+        }
+        Ok(body)
+    }
+}
+
+/// Gives `work` up when the call is cancelled or its time is over before the first token.
+pub async fn within<T>(call: &Call, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::select! {
+        biased;
+        () = call.cancel.cancelled() => Err(Failure::Cancelled),
+        () = sleep_until(call.begin_by()) => Err(Failure::Timeout { stage: Stage::FirstToken }),
+        done = work => done,
+    }
+}
+
+/// Reads a frame as JSON, and a refusal inside of it as one.
+pub fn frame_json(frame: &[u8], key: &Secret) -> Result<Value, Failure> {
+    let value: Value =
+        serde_json::from_slice(frame).map_err(|_| malformed("the answer is not JSON where it should be"))?;
+    if value.get("error").is_some_and(|e| !e.is_null()) {
+        return Err(Refusal { status: 200, retry_after: None, body: frame }.failure(key));
+    }
+    Ok(value)
+}
+
+fn head(response: &Response) -> (u16, Option<Duration>) {
+    let header = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
+    (response.status().as_u16(), retry_after(header))
+}
+
+fn malformed(what: &str) -> Failure {
+    Failure::Malformed { what: what.to_owned() }
+}
+
+fn broke_off() -> Failure {
+    malformed("the answer broke off before its end")
+}
+
+fn innermost<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {
+    let mut at = error;
+    while let Some(source) = at.source() {
+        at = source;
+    }
+    at
+}
+
+fn short(text: &str) -> String {
+    cut(&one_line(text), REASON_CHARS_MAX)
+}

@@ -1,0 +1,132 @@
+//! What a server means when it refuses: status, headers and words become one typed reason.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use timmy_domain::Secret;
+use timmy_domain::text::{cut, one_line};
+
+use crate::failure::Failure;
+
+/// Characters of a server's words that are kept.
+const DETAIL_CHARS_MAX: usize = 300;
+/// The longest wait a server may ask for, in seconds.
+const RETRY_AFTER_SECONDS_MAX: f64 = 86_400.0;
+
+/// Words that mean a request is too long: OpenAI's code, llama.cpp's type, and how servers put it.
+const TOO_LONG: &[&str] = &[
+    "context_length_exceeded",
+    "exceed_context_size",
+    "context length",
+    "context size",
+    "context window",
+    "prompt is too long",
+];
+/// Words that mean the content is refused.
+const REFUSED: &[&str] = &["content_filter", "content_policy", "content management policy"];
+/// Words that mean the account has no credit.
+const NO_CREDIT: &[&str] = &["insufficient_quota", "insufficient credit", "credit balance"];
+
+/// What a server said when it refused.
+#[derive(Debug)]
+pub struct Refusal<'a> {
+    /// The HTTP status; 200 when the refusal came inside an answer.
+    pub status: u16,
+    /// When to ask again, from the headers.
+    pub retry_after: Option<Duration>,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+impl Refusal<'_> {
+    /// The reason. `key` is taken out of the words, should a server repeat it.
+    #[must_use]
+    pub fn failure(&self, key: &Secret) -> Failure {
+        let text = String::from_utf8_lossy(self.body);
+        let parsed: Option<Value> = serde_json::from_str(&text).ok();
+        let means = |words: &[&str]| {
+            let text = text.to_ascii_lowercase();
+            words.iter().any(|w| text.contains(w))
+        };
+        let detail = detail(parsed.as_ref(), key);
+        match self.status {
+            401 | 403 => Failure::Auth,
+            402 => Failure::Billing,
+            _ if means(NO_CREDIT) => Failure::Billing,
+            429 => Failure::RateLimited { retry_after: self.retry_after },
+            _ if means(TOO_LONG) => Failure::ContextLength,
+            _ if means(REFUSED) => Failure::ContentPolicy,
+            _ if means(&["does not support tools"]) => {
+                Failure::Unsupported { what: "this model calls no tools".to_owned() }
+            }
+            200 | 500..=599 if !detail.is_empty() => Failure::ServerFault { detail },
+            200 => Failure::ServerFault { detail: "it did not say why".to_owned() },
+            500..=599 => Failure::ServerError { status: self.status },
+            status => Failure::BadRequest { status, detail },
+        }
+    }
+}
+
+/// The server's own words: `error.message`, `error`, `message` or `detail`, as servers of both formats put them.
+fn detail(body: Option<&Value>, key: &Secret) -> String {
+    let Some(body) = body else { return String::new() };
+    let places = [body.pointer("/error/message"), body.get("error"), body.get("message"), body.get("detail")];
+    let words = places.into_iter().flatten().find_map(Value::as_str).unwrap_or_default();
+    let words = if key.is_empty() { words.to_owned() } else { words.replace(key.expose(), "•••") };
+    cut(&one_line(&words), DETAIL_CHARS_MAX)
+}
+
+/// `retry-after-ms`, else `Retry-After` in seconds. A date would need a clock that agrees with the server's.
+#[must_use]
+pub fn retry_after(header: impl Fn(&str) -> Option<String>) -> Option<Duration> {
+    let number = |name: &str| header(name)?.trim().parse::<f64>().ok();
+    let seconds = number("retry-after-ms").map(|ms| ms / 1_000.0).or_else(|| number("retry-after"))?;
+    (seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(RETRY_AFTER_SECONDS_MAX)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_has_its_reason() {
+        let key = Secret::new("sk-123".to_owned());
+        let fault = |detail: &str| Failure::ServerFault { detail: detail.to_owned() };
+        let bad = |status, detail: &str| Failure::BadRequest { status, detail: detail.to_owned() };
+        let rows = [
+            (401, r#"{"error":{"message":"bad key sk-123"}}"#, Failure::Auth),
+            (403, "", Failure::Auth),
+            (402, "", Failure::Billing),
+            (429, r#"{"error":{"code":"insufficient_quota"}}"#, Failure::Billing),
+            (429, "", Failure::RateLimited { retry_after: None }),
+            (400, r#"{"error":{"code":"context_length_exceeded","message":"x"}}"#, Failure::ContextLength),
+            (400, r#"{"error":{"type":"exceed_context_size_error"}}"#, Failure::ContextLength),
+            (400, r#"{"error":{"code":"content_filter"}}"#, Failure::ContentPolicy),
+            (
+                400,
+                r#"{"error":"m does not support tools"}"#,
+                Failure::Unsupported { what: "this model calls no tools".into() },
+            ),
+            (400, r#"{"error":{"message":"no\nsense sk-123"}}"#, bad(400, "no sense •••")),
+            (301, "<html>", bad(301, "")),
+            (500, "<html>", Failure::ServerError { status: 500 }),
+            (500, r#"{"error":"requires more system memory"}"#, fault("requires more system memory")),
+            (200, r#"{"error":{"message":"the model crashed"}}"#, fault("the model crashed")),
+        ];
+        for (status, body, expected) in rows {
+            let refusal = Refusal { status, retry_after: None, body: body.as_bytes() };
+            assert_eq!(refusal.failure(&key), expected, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn the_wait_is_read_in_seconds_or_milliseconds_and_bounded() {
+        let of = |name: &'static str, value: &'static str| retry_after(|n| (n == name).then(|| value.to_owned()));
+        assert_eq!(of("retry-after", "7"), Some(Duration::from_secs(7)));
+        assert_eq!(of("retry-after-ms", "250"), Some(Duration::from_millis(250)));
+        assert_eq!(of("retry-after", "1e99"), Some(Duration::from_secs(86_400)));
+        for refused in ["-1", "NaN", "soon", "Wed, 21 Oct 2026 07:28:00 GMT"] {
+            assert_eq!(of("retry-after", refused), None, "{refused}");
+        }
+    }
+}

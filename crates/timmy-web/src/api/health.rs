@@ -1,0 +1,109 @@
+//! How every part is, for programs and for `timmy doctor`.
+
+use axum::extract::State;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use timmy_core::models::Prober;
+use timmy_core::reconcile::Reconciler;
+use timmy_core::report::Part;
+use timmy_domain::Problem;
+
+use super::json as answer;
+use crate::api::router::provider;
+use crate::ask::Asked;
+use crate::auth::Visit;
+use crate::errors::{Answer, Refusal};
+use crate::pages::health::measure;
+use crate::web::Web;
+
+/// Whether to ask the providers first.
+#[derive(Debug, Default, Deserialize)]
+pub struct Probe {
+    probe: Option<String>,
+}
+
+/// Asks every provider whether it is there, and tells the changes, as the part of the house does that looks after them.
+///
+/// # Errors
+/// When a change cannot be told.
+pub async fn probe(web: &Web) -> Result<(), Refusal> {
+    let probed = Prober.run(&web.app.ctx).await;
+    probed.map(|_| ()).map_err(|fault| {
+        Problem::unavailable("store_failed", format!("{fault}."), "Run `timmy doctor`.").into()
+    })
+}
+
+fn part(part: &Part) -> Value {
+    let mut fields = serde_json::to_value(part).unwrap_or(Value::Null);
+    // The state is an object with its word inside; programs read it flat.
+    if let Some(Value::Object(state)) = fields.get_mut("state").map(Value::take) {
+        for (name, value) in state {
+            fields[name] = value;
+        }
+    }
+    fields
+}
+
+/// `GET /api/health`.
+pub async fn health(State(web): State<Web>, _: Visit, Asked(wanted): Asked<Probe>) -> Answer {
+    if wanted.probe.is_some_and(|p| p == "true" || p == "1") {
+        probe(&web).await?;
+    }
+    let folders = web.app.watch.list().await?;
+    let (stats, machine) = (web.app.ctx.store.stats(), measure(&web).await);
+    let parts: Vec<Value> = web.app.ctx.reports.all().iter().map(part).collect();
+    let providers: Vec<Value> = web.app.ctx.cascade.status().iter().map(provider).collect();
+    Ok(answer(&json!({
+        "parts": parts,
+        "providers": providers,
+        "folders": folders,
+        "writes_stopped": stats.writes_stopped,
+        "store": {
+            "path": stats.path,
+            "file_bytes": stats.file_bytes,
+            "wal_bytes": stats.wal_bytes,
+            "schema_version": stats.schema_version,
+            "writer_queue": stats.writer_queue,
+            "batches": stats.batches,
+            "rows": stats.rows,
+            "last_commit_micros": stats.last_commit_micros,
+            "last_seq": stats.last_seq,
+            "readers": stats.readers,
+        },
+        "machine": {
+            "load": machine.load,
+            "cores": machine.cores,
+            "process_bytes": machine.process_bytes,
+            "memory_total_bytes": machine.memory_total_bytes,
+            "memory_available_bytes": machine.memory_available_bytes,
+            "disk_total_bytes": machine.disk_total_bytes,
+            "disk_free_bytes": machine.disk_free_bytes,
+        },
+        "home": web.home,
+        "version": web.version,
+        "uptime_seconds": web.uptime_seconds(),
+    })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use timmy_core::report::{PartKind, PartState};
+    use timmy_domain::Timestamp;
+
+    #[test]
+    fn the_state_of_a_part_is_read_flat() {
+        let broken = Part {
+            name: "pulse",
+            kind: PartKind::Component,
+            state: PartState::Restarting { at: Timestamp::EPOCH, why: "panicked".to_owned() },
+            since: Timestamp::EPOCH,
+            ran_at: None,
+            note: String::new(),
+            troubled: false,
+            restarts: 3,
+        };
+        let fields = part(&broken);
+        assert_eq!((&fields["state"], &fields["why"], &fields["restarts"]), (&json!("restarting"), &json!("panicked"), &json!(3)));
+    }
+}

@@ -1,0 +1,245 @@
+//! What a call brings along: fields, queries, names in the address. What does not fit is refused in one shape.
+
+use std::str::FromStr;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::{Form, RequestExt};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use timmy_domain::problem::Kind;
+use timmy_domain::text::{cut, one_line};
+use timmy_domain::{Problem, Seq};
+
+use crate::errors::Refusal;
+
+/// Bytes a body may hold.
+pub const BODY_BYTES_MAX: usize = 1024 * 1024;
+/// Things any list may return.
+pub const LIMIT_MAX: usize = 1_000;
+/// Characters of a parser's complaint that are passed on.
+const COMPLAINT_CHARS_MAX: usize = 200;
+
+/// The refusal of a body that is over its bound.
+#[must_use]
+pub fn too_large() -> Problem {
+    Problem::new(Kind::TooLarge, "too_large", format!("The body is over {BODY_BYTES_MAX} bytes."), "Send less at once.")
+}
+
+fn unreadable(why: &str, hint: &str) -> Refusal {
+    let why = cut(&one_line(why), COMPLAINT_CHARS_MAX);
+    Problem::invalid("unreadable", format!("The request cannot be read: {}.", why.trim_end_matches('.')), hint).into()
+}
+
+/// The whole body, within its bound.
+///
+/// # Errors
+/// When it is longer, or breaks off.
+pub async fn body(request: Request) -> Result<Bytes, Refusal> {
+    request.extract::<Bytes, _>().await.map_err(|rejected| {
+        if rejected.status() == 413 { too_large().into() } else { unreadable("the body broke off", "Send it again.") }
+    })
+}
+
+/// What kind of body it is, by its `Content-Type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// JSON.
+    Json,
+    /// A form.
+    Form,
+    /// Not said.
+    Unsaid,
+    /// Something else.
+    Other,
+}
+
+impl Encoding {
+    /// The encoding a request declares.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Self {
+        let Some(said) = headers.get(header::CONTENT_TYPE) else { return Self::Unsaid };
+        let kind = said.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match kind.as_str() {
+            "application/x-www-form-urlencoded" => Self::Form,
+            "application/json" => Self::Json,
+            other if other.starts_with("application/") && other.ends_with("+json") => Self::Json,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The fields of a body, as JSON or as a form. No body at all is one without fields.
+pub struct Fields<T>(pub T);
+
+impl<T: DeserializeOwned + 'static, S: Send + Sync> FromRequest<S> for Fields<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        let (parts, inner) = request.into_parts();
+        let (encoding, again) = (Encoding::of(&parts.headers), parts.clone());
+        let bytes = body(Request::from_parts(parts, inner)).await?;
+        let hint = "docs/routes.md lists the calls; the fields are those of the decisions page.";
+        match encoding {
+            _ if bytes.is_empty() => serde_json::from_str("{}").map(Self).map_err(|e| unreadable(&e.to_string(), hint)),
+            Encoding::Json => serde_json::from_slice(&bytes).map(Self).map_err(|e| unreadable(&e.to_string(), hint)),
+            Encoding::Form => {
+                let form = Request::from_parts(again, bytes.into()).extract::<Form<T>, _>().await;
+                form.map(|Form(fields)| Self(fields)).map_err(|e| unreadable(&e.body_text(), hint))
+            }
+            Encoding::Unsaid | Encoding::Other => {
+                Err(unreadable("its Content-Type is neither JSON nor a form", "Send it with Content-Type: application/json."))
+            }
+        }
+    }
+}
+
+/// The query of an address.
+pub struct Asked<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        query.map(|Query(asked)| Self(asked)).map_err(|e| unreadable(&e.body_text(), "Correct the part after the question mark."))
+    }
+}
+
+/// The one name in an address.
+pub struct Named(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        path.map(|Path(name)| Self(name)).map_err(|_| no_such("thing", ""))
+    }
+}
+
+impl Named {
+    /// The name as an id or a number.
+    ///
+    /// # Errors
+    /// When it is none: then there is no such thing either.
+    pub fn id<T: FromStr>(&self, what: &'static str) -> Result<T, Refusal> {
+        self.0.parse().map_err(|_| no_such(what, &self.0))
+    }
+}
+
+/// The refusal of a name that names nothing.
+#[must_use]
+pub fn no_such(what: &str, name: &str) -> Refusal {
+    let name = cut(&one_line(name), 64);
+    let message = if name.is_empty() { format!("There is no such {what}.") } else { format!("There is no {what} {name}.") };
+    Problem::unknown("unknown", message, "The lists show what there is, with ids.").into()
+}
+
+/// The window on a list: how many, and where to go on. Empty fields of a form count as absent.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Window {
+    /// How many at most.
+    pub limit: Option<String>,
+    /// Only what stands before this cursor.
+    pub before: Option<String>,
+    /// Only what stands after this cursor.
+    pub after: Option<String>,
+}
+
+impl Window {
+    /// How many, `usual` when it is not said.
+    ///
+    /// # Errors
+    /// When it is no number from 1 to [`LIMIT_MAX`].
+    pub fn limit(&self, usual: usize) -> Result<usize, Refusal> {
+        let Some(said) = self.limit.as_deref().filter(|s| !s.is_empty()) else { return Ok(usual) };
+        said.parse().ok().filter(|n| (1..=LIMIT_MAX).contains(n)).ok_or_else(|| {
+            let message = format!("`limit` is a whole number from 1 to {LIMIT_MAX}.");
+            Problem::invalid("bad_limit", message, "Follow `next` to get more than that.").into()
+        })
+    }
+
+    /// The position before which to look.
+    ///
+    /// # Errors
+    /// When it is no position.
+    pub fn before(&self) -> Result<Option<Seq>, Refusal> {
+        position("before", self.before.as_deref())
+    }
+
+    /// The position after which to look.
+    ///
+    /// # Errors
+    /// When it is no position.
+    pub fn after(&self) -> Result<Option<Seq>, Refusal> {
+        position("after", self.after.as_deref())
+    }
+}
+
+/// A position of the log as it stands in a query.
+///
+/// # Errors
+/// When it is none.
+pub fn position(name: &str, said: Option<&str>) -> Result<Option<Seq>, Refusal> {
+    let Some(said) = said.filter(|s| !s.is_empty()) else { return Ok(None) };
+    let seq = said.parse::<Seq>().ok().filter(|seq| *seq >= 0).ok_or_else(|| {
+        Problem::invalid("bad_position", format!("`{name}` is a whole number from 0 on."), "Use `next` of the page before, or `seq` of an event.")
+    })?;
+    Ok(Some(seq))
+}
+
+/// A list as every call gives it. `items` may hold one more than `limit`; that one only tells that there is more.
+pub fn list<T: serde::Serialize>(mut items: Vec<T>, limit: usize, cursor: impl Fn(&T) -> serde_json::Value) -> serde_json::Value {
+    // A list of the greatest length cannot look one further, so it always names a cursor.
+    let more = items.len() > limit || (limit == LIMIT_MAX && items.len() == limit);
+    items.truncate(limit);
+    let next = items.last().filter(|_| more).map(&cursor);
+    serde_json::json!({"items": items, "next": next})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_within_its_bounds_or_refused() {
+        let of = |limit: &str| Window { limit: Some(limit.to_owned()), ..Window::default() }.limit(20).ok();
+        assert_eq!((of(""), of("1"), of("1000")), (Some(20), Some(1), Some(1_000)));
+        for bad in ["0", "1001", "-1", "1.5", "many", "99999999999999999999", "１"] {
+            assert_eq!(of(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_position_is_a_number_from_zero_on() {
+        assert_eq!(position("after", Some("0")).ok(), Some(Some(0)));
+        assert_eq!(position("after", None).ok(), Some(None));
+        for bad in ["-1", "x", "9223372036854775808"] {
+            assert!(position("after", Some(bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_list_names_a_cursor_only_when_there_is_more() {
+        let next = |count: usize, limit| list((0..count).collect(), limit, |n| serde_json::json!(n))["next"].clone();
+        assert_eq!(next(3, 3), serde_json::Value::Null);
+        assert_eq!(next(4, 3), 2);
+        assert_eq!(next(0, 3), serde_json::Value::Null);
+        assert_eq!(next(1_000, 1_000), 999);
+    }
+
+    #[test]
+    fn the_encoding_is_what_the_header_says() {
+        let of = |kind: &'static str| {
+            Encoding::of(&HeaderMap::from_iter([(header::CONTENT_TYPE, header::HeaderValue::from_static(kind))]))
+        };
+        assert_eq!(of("application/json; charset=utf-8"), Encoding::Json);
+        assert_eq!(of("application/problem+json"), Encoding::Json);
+        assert_eq!(of("application/x-www-form-urlencoded"), Encoding::Form);
+        assert_eq!(of("text/plain"), Encoding::Other);
+        assert_eq!(Encoding::of(&HeaderMap::new()), Encoding::Unsaid);
+    }
+}

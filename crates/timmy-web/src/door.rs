@@ -1,0 +1,203 @@
+//! The door in front of every route: host, origin, size, key, scope and form are looked at here, and only here.
+
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::{FutureExt, StreamExt};
+use timmy_core::trust::access::Scope;
+use timmy_domain::Problem;
+use timmy_domain::problem::Kind;
+use timmy_domain::text::{cut, one_line};
+
+use crate::ask::{self, BODY_BYTES_MAX, Encoding};
+use crate::auth::{self, Via, Visit, Who};
+use crate::errors::{self, Broken, Refusal, Style};
+use crate::guard::{self, Origin};
+use crate::routes::{self, Door};
+use crate::web::Web;
+
+/// Bytes of a refused body that are read away, so that the client hears the refusal instead of a broken connection.
+const DRAIN_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How long that may take, in seconds.
+const DRAIN_SECONDS: u64 = 5;
+/// Characters of a panic's message that are kept.
+const PANIC_CHARS_MAX: usize = 300;
+
+/// The address at which a connection arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Reached(pub IpAddr);
+
+/// The door.
+pub async fn door(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let path = request.uri().path_and_query().map_or("/", |p| p.as_str()).to_owned();
+    let style = Style::of(request.uri().path(), request.headers());
+    let look = auth::look(request.headers());
+    let method = request.method().clone();
+    let (visit, response) = match admit(&web, request).await {
+        Ok((visit, request)) => {
+            let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+            let response = match answered {
+                Ok(response) => response,
+                Err(panic) => {
+                    let what = words(panic.as_ref());
+                    broken(&web, method.as_str(), &path, what).await
+                }
+            };
+            (visit, response)
+        }
+        Err(Refusal(problem)) => {
+            if problem.kind == Kind::Unauthenticated && style == Style::Page {
+                return to_login(&path, guard::is_unsafe(&method));
+            }
+            (None, Refusal(problem).into_response())
+        }
+    };
+    match style {
+        Style::Json => response,
+        Style::Page => errors::draw(&web, visit.as_ref(), look, response).await,
+    }
+}
+
+/// What a panic said.
+fn words(panic: &(dyn std::any::Any + Send)) -> String {
+    let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    cut(&one_line(said.unwrap_or("a panic without words")), PANIC_CHARS_MAX)
+}
+
+/// A handler panicked: told once, and the process goes on.
+async fn broken(web: &Web, method: &str, path: &str, what: String) -> Response {
+    // Without the query, which may hold words of the owner.
+    let route = path.split('?').next().unwrap_or_default();
+    let message = format!("{method} {} panicked: {what}", cut(&one_line(route), 120));
+    web.app.ctx.capture("web", &message, "answers this request with a fault page and goes on").await;
+    Broken(what).into_response()
+}
+
+/// To the login page and, after it, back to where somebody wanted to go.
+fn to_login(path: &str, acts: bool) -> Response {
+    let back = guard::local_path(path).filter(|p| !acts && *p != "/");
+    let to = back.map_or_else(|| "/login".to_owned(), |p| format!("/login?next={}", encoded(p)));
+    let to = HeaderValue::from_str(&to).unwrap_or(HeaderValue::from_static("/login"));
+    (StatusCode::SEE_OTHER, [(header::LOCATION, to)]).into_response()
+}
+
+/// `text` as one value of a query.
+#[must_use]
+pub fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// Lets a request in, with who it is of, or says why not.
+async fn admit(web: &Web, request: Request) -> Result<(Option<Visit>, Request), Refusal> {
+    let headers = request.headers();
+    let host = guard::host_of(headers, request.uri())?;
+    let reached = request.extensions().get::<Reached>().map(|r| r.0);
+    if !web.hosts.allow(host, reached) {
+        return Err(guard::forbidden_host().into());
+    }
+    let origin = guard::origin(headers, host);
+    let acts = guard::is_unsafe(request.method());
+    if origin == Origin::Foreign && (acts || headers.contains_key(header::UPGRADE)) {
+        return Err(guard::forbidden_origin().into());
+    }
+    if declared_bytes(headers).is_some_and(|bytes| bytes > BODY_BYTES_MAX as u64) {
+        drain(request);
+        return Err(ask::too_large().into());
+    }
+    let door = request.extensions().get::<MatchedPath>().map_or(Door::Owner, |path| routes::door_of(path.as_str()));
+    if door == Door::Open {
+        return Ok((None, request));
+    }
+    let who = auth::who(web, headers).await?;
+    let needed = match (door, acts) {
+        (Door::Admin, _) => Scope::Admin,
+        (_, true) => Scope::Operate,
+        (_, false) => Scope::Read,
+    };
+    if who.principal.scope < needed {
+        return Err(forbidden_scope(needed).into());
+    }
+    let mut request = if who.via == Via::Cookie && acts { meant(request, &who, origin).await? } else { request };
+    let visit = visit(&request, who);
+    if visit.who.via == Via::Cookie && (acts || !visit.script) {
+        web.app.thinking.owner_was_here();
+    }
+    request.extensions_mut().insert(visit.clone());
+    Ok((Some(visit), request))
+}
+
+fn declared_bytes(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn forbidden_scope(needed: Scope) -> Problem {
+    Problem::new(
+        Kind::Forbidden,
+        "forbidden_scope",
+        format!("This needs the scope {}, which the token does not have.", needed.name()),
+        "Make a token with `timmy token create --scope`.",
+    )
+}
+
+fn visit(request: &Request, who: Who) -> Visit {
+    let headers = request.headers();
+    let (theme, density) = auth::look(headers);
+    let page = headers.get("hx-current-url").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+    Visit {
+        who,
+        theme,
+        density,
+        path: request.uri().path_and_query().map_or("/", |p| p.as_str()).to_owned(),
+        script: headers.get("hx-request").is_some_and(|v| v == "true"),
+        page,
+    }
+}
+
+/// Reads the session's word from the header or the form, and lets the request through when it was meant.
+async fn meant(request: Request, who: &Who, origin: Origin) -> Result<Request, Refusal> {
+    let wanted = who.principal.csrf.as_deref().unwrap_or_default();
+    let form = matches!(Encoding::of(request.headers()), Encoding::Form | Encoding::Other);
+    let shown = request.headers().get("x-csrf-token").and_then(|v| v.to_str().ok()).map(str::to_owned);
+    if shown.is_some() || Encoding::of(request.headers()) != Encoding::Form {
+        guard::meant(form, origin, shown.as_deref(), wanted)?;
+        return Ok(request);
+    }
+    let (parts, inner) = request.into_parts();
+    let again = parts.clone();
+    let bytes = ask::body(Request::from_parts(parts, inner)).await?;
+    // The word is made of hexadecimal digits, so no form writes it in another way.
+    let shown = bytes.split(|b| *b == b'&').find_map(|pair| pair.strip_prefix(b"csrf="));
+    let shown = shown.map(|word| String::from_utf8_lossy(word).into_owned());
+    guard::meant(form, origin, shown.as_deref(), wanted)?;
+    Ok(Request::from_parts(again, bytes.into()))
+}
+
+/// Reads a refused body away in the background. A client that waits to be told to go on has sent nothing.
+fn drain(request: Request) {
+    if request.headers().contains_key(header::EXPECT) {
+        return;
+    }
+    let mut body = request.into_body().into_data_stream();
+    tokio::spawn(tokio::time::timeout(Duration::from_secs(DRAIN_SECONDS), async move {
+        let mut bytes = 0;
+        while let Some(Ok(more)) = body.next().await {
+            bytes += more.len();
+            if bytes > DRAIN_BYTES_MAX {
+                return;
+            }
+        }
+    }));
+}

@@ -1,0 +1,173 @@
+//! Times in the words of the house, at the place of the house.
+
+use time::{Date, OffsetDateTime, UtcOffset};
+use timmy_domain::Timestamp;
+
+/// The moment a page is drawn and the offset of the machine's own time zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clock {
+    /// When the page is drawn.
+    pub now: Timestamp,
+    /// How far local time lies from UTC.
+    pub offset: UtcOffset,
+}
+
+/// A time for machines and for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct When {
+    /// RFC 3339 in UTC.
+    pub iso: String,
+    /// The words shown.
+    pub text: String,
+    /// The whole date and time in words, shown on request.
+    pub full: String,
+}
+
+impl Clock {
+    fn local(&self, at: Timestamp) -> OffsetDateTime {
+        at.to_utc().checked_to_offset(self.offset).unwrap_or_else(|| at.to_utc())
+    }
+
+    fn when(&self, at: Timestamp, text: String) -> When {
+        let t = self.local(at);
+        let full = format!("{} {} {} {}, {}", t.weekday(), t.day(), t.month(), t.year(), self.hms(at));
+        When { iso: at.to_string(), text, full }
+    }
+
+    fn hm(&self, at: Timestamp) -> String {
+        let t = self.local(at);
+        format!("{:02}:{:02}", t.hour(), t.minute())
+    }
+
+    fn hms(&self, at: Timestamp) -> String {
+        let t = self.local(at);
+        format!("{:02}:{:02}:{:02}", t.hour(), t.minute(), t.second())
+    }
+
+    fn day_month(&self, at: Timestamp) -> String {
+        let t = self.local(at);
+        format!("{} {}", t.day(), &t.month().to_string()[..3])
+    }
+
+    fn date(&self, at: Timestamp) -> Date {
+        self.local(at).date()
+    }
+
+    /// Hour and minute: `14:12`.
+    #[must_use]
+    pub fn minute(&self, at: Timestamp) -> When {
+        self.when(at, self.hm(at))
+    }
+
+    /// Hour, minute and second: `14:11:52`.
+    #[must_use]
+    pub fn second(&self, at: Timestamp) -> When {
+        self.when(at, self.hms(at))
+    }
+
+    /// As a line of the log tells it: `14:11:52` today, `19 Nov 14:11` before.
+    #[must_use]
+    pub fn log(&self, at: Timestamp) -> When {
+        if self.date(at) == self.date(self.now) {
+            return self.second(at);
+        }
+        self.when(at, format!("{} {}", self.day_month(at), self.hm(at)))
+    }
+
+    /// The hour a time lies in, as `14:00`.
+    #[must_use]
+    pub fn hour(&self, at: Timestamp) -> String {
+        format!("{:02}:00", self.local(at).hour())
+    }
+
+    /// The hour with its date, for the id of a heading: `2026-11-20T14`.
+    #[must_use]
+    pub fn hour_id(&self, at: Timestamp) -> String {
+        let t = self.local(at);
+        format!("{}T{:02}", t.date(), t.hour())
+    }
+
+    /// The day: `Today`, `Yesterday`, `Friday 20 November`, with the year when it is another one.
+    #[must_use]
+    pub fn day(&self, at: Timestamp) -> String {
+        let (today, day) = (self.date(self.now), self.date(at));
+        if day == today {
+            return "Today".to_owned();
+        }
+        if day.next_day() == Some(today) {
+            return "Yesterday".to_owned();
+        }
+        let words = format!("{} {} {}", day.weekday(), day.day(), day.month());
+        if day.year() == today.year() { words } else { format!("{words} {}", day.year()) }
+    }
+
+    /// As short as the distance allows: `14:12`, `yesterday 14:12`, `20 Nov 14:12`.
+    #[must_use]
+    pub fn short(&self, at: Timestamp) -> When {
+        let (today, day) = (self.date(self.now), self.date(at));
+        let text = if day == today {
+            self.hm(at)
+        } else if day.next_day() == Some(today) {
+            format!("yesterday {}", self.hm(at))
+        } else {
+            format!("{} {}", self.day_month(at), self.hm(at))
+        };
+        self.when(at, text)
+    }
+
+    /// How long ago: `now`, `12 s ago`, `4 min ago`, `3 h ago`, and the short time beyond a day.
+    #[must_use]
+    pub fn ago(&self, at: Timestamp) -> When {
+        let seconds = self.now.since(at).as_secs();
+        let text = match seconds {
+            0..5 => "now".to_owned(),
+            5..60 => format!("{seconds} s ago"),
+            60..3_600 => format!("{} min ago", seconds / 60),
+            3_600..86_400 => format!("{} h ago", seconds / 3_600),
+            _ => return self.short(at),
+        };
+        self.when(at, text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn clock() -> Clock {
+        let now = Timestamp::parse("2026-11-20T13:12:40Z").unwrap_or_default();
+        Clock { now, offset: UtcOffset::from_hms(1, 0, 0).unwrap_or(UtcOffset::UTC) }
+    }
+
+    #[test]
+    fn times_are_told_at_the_place_of_the_house() {
+        let c = clock();
+        assert_eq!(c.minute(c.now).text, "14:12");
+        assert_eq!(c.second(c.now).text, "14:12:40");
+        assert_eq!(c.second(c.now).full, "Friday 20 November 2026, 14:12:40");
+        assert_eq!(c.minute(c.now).iso, "2026-11-20T13:12:40.000000Z");
+        assert_eq!(c.hour_id(c.now), "2026-11-20T14");
+    }
+
+    #[test]
+    fn the_past_gets_shorter_words_the_nearer_it_is() {
+        let c = clock();
+        let ago = |seconds: u64| c.ago(c.now.minus(Duration::from_secs(seconds))).text;
+        assert_eq!([ago(0), ago(12), ago(250), ago(7_300)], ["now", "12 s ago", "4 min ago", "2 h ago"]);
+        assert_eq!(ago(86_400), "yesterday 14:12");
+        assert_eq!(ago(86_400 * 3), "17 Nov 14:12");
+        assert_eq!(c.log(c.now.minus(Duration::from_secs(86_400))).text, "19 Nov 14:12");
+    }
+
+    #[test]
+    fn days_have_names() {
+        let c = clock();
+        let day = |days: u64| c.day(c.now.minus(Duration::from_secs(86_400 * days)));
+        assert_eq!([day(0), day(1), day(4)], ["Today", "Yesterday", "Monday 16 November"]);
+        assert_eq!(day(400), "Thursday 16 October 2025");
+        // Midnight is local: 00:30 here is still yesterday in UTC.
+        let early = Timestamp::parse("2026-11-19T23:30:00Z").unwrap_or_default();
+        assert_eq!(c.day(early), "Today");
+    }
+}

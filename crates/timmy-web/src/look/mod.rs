@@ -1,0 +1,147 @@
+//! What people see: one struct for each page and fragment, filled by the handlers, drawn by the templates.
+//!
+//! Everything here is a value or a pure function over values. Text is escaped by the templates, always;
+//! the one exception is [`icon`], which is made of names this crate owns.
+
+pub mod absent;
+pub mod assets;
+pub mod clock;
+pub mod door;
+pub mod event_page;
+pub mod events;
+pub mod failure;
+pub mod folders;
+pub mod health;
+pub mod home;
+pub mod mind;
+pub mod pulse;
+pub mod shell;
+pub mod state;
+pub mod talk;
+pub mod thinking;
+pub mod words;
+
+pub use absent::Absent;
+pub use assets::{asset, icon};
+pub use clock::{Clock, When};
+pub use pulse::{Bar, Now, Pulse, PulsePart};
+pub use shell::{Density, Notice, Shell, Theme};
+pub use state::{State, StatePart, Tone};
+
+/// A link in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// The words: a verb with its object where it acts.
+    pub label: String,
+    /// Where it leads: a path of this site.
+    pub href: String,
+}
+
+impl Way {
+    /// A link to `href`, called `label`.
+    pub fn new(label: impl Into<String>, href: impl Into<String>) -> Self {
+        Self { label: label.into(), href: href.into() }
+    }
+}
+
+/// A figure with its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fact {
+    /// What it is.
+    pub label: String,
+    /// What it says.
+    pub value: String,
+    /// Where it leads, when it names something with a page of its own.
+    pub href: Option<String>,
+    /// Whether the value is an id, a path or a command, set in monospace.
+    pub mono: bool,
+}
+
+impl Fact {
+    /// A plain figure.
+    pub fn new(label: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { label: label.into(), value: value.into(), href: None, mono: false }
+    }
+
+    /// The same, set in monospace.
+    #[must_use]
+    pub fn mono(mut self) -> Self {
+        self.mono = true;
+        self
+    }
+
+    /// The same, leading to `href`.
+    #[must_use]
+    pub fn to(mut self, href: impl Into<String>) -> Self {
+        self.href = Some(href.into());
+        self
+    }
+}
+
+/// An amount against its bound, drawn as a native meter.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gauge {
+    /// What is measured.
+    pub label: String,
+    /// The amount in words with its frame, such as `412 of 953 GB`.
+    pub text: String,
+    /// The amount; the unit is that of `max`.
+    pub value: u64,
+    /// The bound; at least 1, so that the meter has a length.
+    pub max: u64,
+    /// What the amount means: calm while there is room.
+    pub tone: Tone,
+}
+
+impl Gauge {
+    /// A gauge that turns amber from nine tenths of its bound on.
+    pub fn new(label: impl Into<String>, text: impl Into<String>, value: u64, max: u64) -> Self {
+        let max = max.max(1);
+        let tone = if value.saturating_mul(10) >= max.saturating_mul(9) { Tone::Warn } else { Tone::Calm };
+        Self { label: label.into(), text: text.into(), value: value.min(max), max, tone }
+    }
+}
+
+/// One choice of several, as a link that keeps the others in the address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The word.
+    pub label: String,
+    /// Where it leads.
+    pub href: String,
+    /// How many things it would show, when that is known.
+    pub count: Option<u64>,
+    /// Whether it is the one in force.
+    pub current: bool,
+}
+
+/// Bars over time, drawn by the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Histogram {
+    /// One bar for each slice of time, earliest first, at most 60: its events and the worst tone in it.
+    pub bars: Vec<(u64, Tone)>,
+    /// The whole in one sentence, for those who do not see it.
+    pub label: String,
+    /// Words below the bars, from left to right.
+    pub axis: Vec<String>,
+}
+
+/// Pixels the tallest bar of a histogram takes.
+const HISTOGRAM_HEIGHT_PX: u64 = 32;
+
+impl Histogram {
+    /// The bars as `(x in percent, y, height, tone)` on a drawing of 32 pixels; a slice with an event is at least 3 high.
+    #[must_use]
+    pub fn drawn(&self) -> Vec<(String, u64, u64, Tone)> {
+        let tallest = self.bars.iter().map(|&(count, _)| count).max().unwrap_or(0).max(1);
+        let slices = self.bars.len().max(1);
+        let bar = |(at, &(count, tone)): (usize, &(u64, Tone))| {
+            let high = if count == 0 { 1 } else { (count * HISTOGRAM_HEIGHT_PX / tallest).max(3) };
+            (pulse::percent(at, slices), HISTOGRAM_HEIGHT_PX - high, high, if count == 0 { Tone::Calm } else { tone })
+        };
+        self.bars.iter().enumerate().map(bar).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

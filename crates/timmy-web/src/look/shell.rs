@@ -1,0 +1,159 @@
+//! What surrounds every page: navigation, Pulse, the look and a notice.
+
+use timmy_domain::Seq;
+
+use super::{Now, State};
+use crate::nav::{Group, Page};
+
+/// Light, dark, or as the system says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Theme {
+    /// As the system says.
+    #[default]
+    System,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}
+
+impl Theme {
+    /// All three, in the order of the switch.
+    pub const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
+
+    /// The value in the form, the cookie and `data-theme`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+
+    /// The symbol of its button.
+    #[must_use]
+    pub const fn icon(self) -> &'static str {
+        match self {
+            Self::System => "auto",
+            Self::Light => "sun",
+            Self::Dark => "moon",
+        }
+    }
+
+    /// What its button says.
+    #[must_use]
+    pub const fn phrase(self) -> &'static str {
+        match self {
+            Self::System => "Look as the system",
+            Self::Light => "Light look",
+            Self::Dark => "Dark look",
+        }
+    }
+
+    /// The theme of a form field or cookie; any other word is the system's.
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
+        Self::ALL.into_iter().find(|theme| theme.name() == name).unwrap_or_default()
+    }
+}
+
+/// How close rows stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Density {
+    /// Rows of 40 pixels.
+    #[default]
+    Comfortable,
+    /// Rows of 32 pixels.
+    Compact,
+}
+
+impl Density {
+    /// The value in the form, the cookie and `data-density`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Comfortable => "comfortable",
+            Self::Compact => "compact",
+        }
+    }
+
+    /// The other one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Comfortable => Self::Compact,
+            Self::Compact => Self::Comfortable,
+        }
+    }
+
+    /// The density of a form field or cookie; any other word is comfortable.
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
+        if name == Self::Compact.name() { Self::Compact } else { Self::Comfortable }
+    }
+}
+
+/// One sentence about the act that led to this page, such as a form that was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Shape, word and tone: well, or failed.
+    pub state: State,
+    /// What happened, and what can be done.
+    pub text: String,
+}
+
+/// What surrounds a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shell {
+    /// The page; `None` for an address that is no page.
+    pub page: Option<&'static Page>,
+    /// The heading and the middle of the tab's title.
+    pub title: String,
+    /// A page above this one: the way back, shown before the heading.
+    pub above: Option<&'static Page>,
+    /// The address of this page with its query, where the look forms lead back to.
+    pub path: String,
+    /// What Timmy is and does.
+    pub now: Now,
+    /// The look.
+    pub theme: Theme,
+    /// The density.
+    pub density: Density,
+    /// The secret of the session that every form carries.
+    pub csrf: String,
+    /// Version of the binary.
+    pub version: String,
+    /// Name of the machine.
+    pub host: String,
+    /// The last event this page has seen; the live feed goes on from here.
+    pub live_seq: Seq,
+    /// What the last act came to.
+    pub notice: Option<Notice>,
+}
+
+impl Shell {
+    /// The group this page belongs to.
+    #[must_use]
+    pub fn group(&self) -> Option<Group> {
+        self.page.map(|page| page.group)
+    }
+
+    /// Whether `group` is the one of this page.
+    #[must_use]
+    pub fn in_group(&self, group: &Group) -> bool {
+        self.group() == Some(*group)
+    }
+
+    /// Whether `page` is this one or the one above it.
+    #[must_use]
+    pub fn at(&self, page: &Page) -> bool {
+        self.page.is_some_and(|mine| mine.route == page.route)
+    }
+
+    /// Whether this is Home, which draws the tall Pulse itself.
+    #[must_use]
+    pub fn is_home(&self) -> bool {
+        self.page.is_some_and(|page| page.route == "/")
+    }
+}

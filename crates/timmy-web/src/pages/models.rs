@@ -1,0 +1,50 @@
+//! Who can answer, as the pages show it.
+
+use timmy_domain::thought::Place;
+use timmy_llm::{ProviderState, ProviderStatus};
+
+use crate::look::State;
+use crate::look::home::NoModel;
+use crate::look::mind::ModelRow;
+use crate::web::Web;
+
+/// The model that is fetched when nobody says otherwise.
+const USUAL_MODEL: &str = "llama3.1:8b-instruct";
+
+/// The providers in the order they are asked.
+#[must_use]
+pub fn rows(web: &Web) -> Vec<ModelRow> {
+    web.app.ctx.cascade.status().iter().map(row).collect()
+}
+
+fn row(provider: &ProviderStatus) -> ModelRow {
+    let (state, note) = match &provider.state {
+        ProviderState::Unknown => (State::resting("Not asked yet"), String::new()),
+        ProviderState::Up if provider.place == Place::Reflex => (State::well("Ready"), String::new()),
+        ProviderState::Up => (State::well("Answers"), String::new()),
+        ProviderState::Down { why, .. } => (State::degraded("Unreachable"), why.clone()),
+    };
+    ModelRow { name: provider.name.clone(), state, place: provider.place, model: provider.model_in_use.clone(), note }
+}
+
+/// The one step that gets a model; `None` when one answers, or when nobody was asked yet.
+#[must_use]
+pub fn missing(web: &Web) -> Option<NoModel> {
+    let providers = web.app.ctx.cascade.status();
+    let models: Vec<&ProviderStatus> = providers.iter().filter(|p| p.place != Place::Reflex).collect();
+    if models.iter().any(|p| !matches!(p.state, ProviderState::Down { .. })) {
+        return None;
+    }
+    let why = models.iter().filter_map(|p| match &p.state {
+        ProviderState::Down { why, .. } => Some(format!("{}: {}.", p.name, why.trim_end_matches('.'))),
+        ProviderState::Up | ProviderState::Unknown => None,
+    });
+    let mut text = why.collect::<Vec<_>>().join(" ");
+    text.push_str(" Until a model answers, reflex speaks: short sentences made by rules from what is really there.");
+    let model = models.iter().map(|p| p.model_in_use.as_str()).find(|m| !m.is_empty()).unwrap_or(USUAL_MODEL);
+    Some(NoModel {
+        text: text.trim().to_owned(),
+        step: "Start Ollama, then fetch one model:".to_owned(),
+        command: format!("ollama pull {model}"),
+    })
+}

@@ -1,0 +1,143 @@
+//! The server: connections in, bounded in number and in time, and an orderly end.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::middleware::{from_fn, from_fn_with_state};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::{Layer, ServiceExt};
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use tower_http::compression::{CompressionLayer, CompressionLevel};
+
+use crate::ask::BODY_BYTES_MAX;
+use crate::door::{self, Reached};
+use crate::web::{Web, WebParts};
+use crate::{headers, routes};
+
+/// Connections at once; one more waits until another one has gone.
+pub const CONNECTIONS_MAX: usize = 1_024;
+/// How long a client may take to send the head of a request, in seconds.
+const HEAD_SECONDS: u64 = 10;
+/// Bytes the head of a request may have.
+const HEAD_BYTES_MAX: usize = 32 * 1024;
+/// Bytes a connection buffers for reading and for writing.
+const BUFFER_BYTES_MAX: usize = 64 * 1024;
+/// Headers a request may have.
+const HEADERS_MAX: usize = 64;
+/// Bytes the system buffers for a client that does not read; what is more waits here, where it is counted.
+const SEND_BUFFER_BYTES: usize = 128 * 1024;
+/// How long requests in flight may take when the server stops, in seconds.
+const DRAIN_SECONDS: u64 = 5;
+/// How long to wait when no connection can be taken, such as when no file handles are left, in milliseconds.
+const ACCEPT_PAUSE_MS: u64 = 200;
+/// Bytes from which on an answer is compressed.
+const COMPRESS_BYTES_MIN: u64 = 1_024;
+
+/// Held as long as a connection lives; the live feed holds it for a socket.
+#[derive(Clone)]
+pub struct Permit(#[expect(dead_code, reason = "held, never read: dropping it frees the place")] Arc<OwnedSemaphorePermit>);
+
+/// The routes of these parts as a service for the same process. Ends with the engine.
+pub fn router(parts: WebParts) -> Router {
+    let stop = parts.app.ctx.stop.clone();
+    assemble(&Web::new(parts, stop))
+}
+
+fn assemble(web: &Web) -> Router {
+    let compressible = SizeAbove::new(COMPRESS_BYTES_MIN)
+        .and(NotForContentType::SSE)
+        .and(NotForContentType::IMAGES);
+    let compression = CompressionLayer::new().gzip(true).quality(CompressionLevel::Fastest).compress_when(compressible);
+    routes::routed()
+        .layer(from_fn_with_state(web.clone(), door::door))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(compression)
+        .layer(from_fn(headers::add))
+        .with_state(web.clone())
+}
+
+/// Serves `parts` on `listener` until `stop` is cancelled, then ends in an orderly way: nobody new comes in, sockets
+/// of the live feed are closed with 1001, requests in flight get five seconds.
+///
+/// # Errors
+/// When the listener has no address.
+pub async fn serve(listener: TcpListener, parts: WebParts, stop: CancellationToken) -> io::Result<()> {
+    let web = Web::new(WebParts { address: listener.local_addr()?, ..parts }, stop.clone());
+    let app = assemble(&web);
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let connections = TaskTracker::new();
+    loop {
+        let taken = tokio::select! {
+            taken = take(&listener, &places) => taken,
+            () = stop.cancelled() => break,
+        };
+        if let Some((stream, permit)) = taken {
+            connections.spawn(connection(stream, app.clone(), permit, stop.clone()));
+        }
+    }
+    drop(listener);
+    connections.close();
+    web.sockets.close();
+    let drained = tokio::time::timeout(Duration::from_secs(DRAIN_SECONDS), async {
+        connections.wait().await;
+        web.sockets.wait().await;
+    });
+    if drained.await.is_err() {
+        tracing::warn!(seconds = DRAIN_SECONDS, "some requests did not end in time");
+    }
+    Ok(())
+}
+
+/// The next connection, once there is a place for it.
+async fn take(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    let permit = Arc::clone(places).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => Some((stream, permit)),
+        Err(error) => {
+            tracing::warn!(%error, "no connection can be taken");
+            tokio::time::sleep(Duration::from_millis(ACCEPT_PAUSE_MS)).await;
+            None
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, app: Router, permit: OwnedSemaphorePermit, stop: CancellationToken) {
+    // Both only make it faster or leaner; a system that refuses them serves all the same.
+    let _ = stream.set_nodelay(true);
+    let _ = rustix::net::sockopt::set_socket_send_buffer_size(&stream, SEND_BUFFER_BYTES);
+    let Ok(reached) = stream.local_addr() else { return };
+    let permit = Permit(Arc::new(permit));
+    let mark = tower::util::MapRequestLayer::new(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Reached(reached.ip()));
+        request.extensions_mut().insert(permit.clone());
+        request.map(axum::body::Body::new)
+    });
+    let service = mark.layer(app).map_err(|never: Infallible| match never {});
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(HEAD_SECONDS))
+        .max_header_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(BUFFER_BYTES_MAX);
+    let io = TokioIo::new(stream);
+    let serving = builder.serve_connection(io, hyper_util::service::TowerToHyperService::new(service)).with_upgrades();
+    tokio::pin!(serving);
+    tokio::select! {
+        // A client that breaks off is no fault of the house.
+        _ = serving.as_mut() => {}
+        () = stop.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            let _ = serving.await;
+        }
+    }
+}

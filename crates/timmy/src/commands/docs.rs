@@ -1,0 +1,92 @@
+//! `timmy docs`: documentation generated from the code, for `cargo xtask gen`.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Subcommand;
+use timmy_domain::Event;
+
+use crate::config::Config;
+use crate::say;
+
+/// What the command takes.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// The event catalogue
+    Events,
+    /// Every configuration key
+    Config,
+    /// An example configuration file
+    Example,
+    /// Every route of the server
+    Routes,
+}
+
+/// Prints the document.
+///
+/// # Errors
+/// Never.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let text = match args.what {
+        What::Events => events(),
+        What::Config => config(),
+        What::Example => example(),
+        What::Routes => routes(),
+    };
+    say::part(&text);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn events() -> String {
+    let mut out = String::from("# Events\n\nGenerated from the catalogue in `crates/timmy-domain/src/event.rs`; do not edit.\n\n| name | severity | concerns | meaning |\n|---|---|---|---|\n");
+    for (name, severity, audience, doc) in Event::catalogue() {
+        out.push_str(&format!("| `{name}` | {} | {} | {doc} |\n", severity.name(), format!("{audience:?}").to_lowercase()));
+    }
+    out
+}
+
+fn config() -> String {
+    let mut out = String::from("# Configuration\n\nGenerated from the settings in the code; do not edit. A key can stand in `timmy.toml`, in the environment as\n`TIMMY__SECTION__KEY`, or come from a flag; later wins. `timmy config explain` shows the values in force.\n");
+    for section in Config::default().sections() {
+        out.push_str(&format!("\n## [{}]\n\n{}\n\n| key | default | meaning |\n|---|---|---|\n", section.name(), section.doc().trim()));
+        for key in section.keys() {
+            out.push_str(&format!("| `{}` | `{}` | {}{} |\n", key.key, key.default, key.doc, bound(key.bound)));
+        }
+    }
+    out.push_str("\n## [provider.NAME]\n\nA further provider that speaks the OpenAI-compatible protocol; add NAME to `[cascade] providers`. Its key stands in\n`secrets.toml` (mode 0600) as `[provider.NAME] api_key = \"…\"`.\n\n| key | meaning |\n|---|---|\n| `kind` | `\"openai\"` |\n| `url` | The base of its address. |\n| `model` | The model to ask for. |\n| `place` | `\"local\"` when the address is a machine of yours; empty to tell by the address. |\n");
+    out
+}
+
+fn bound(bound: timmy_domain::settings::Bound) -> String {
+    use timmy_domain::settings::Bound;
+    match bound {
+        Bound::Range(low, high) => format!(" From {low} to {high}."),
+        Bound::OneOf(words) => format!(" One of {}.", words.join(", ")),
+        _ => String::new(),
+    }
+}
+
+fn example() -> String {
+    let mut out = String::from("# timmy.toml, in Timmy's home. Every line is optional; these are the defaults. Generated; do not edit.\n");
+    for section in Config::default().sections() {
+        out.push_str(&format!("\n# {}\n[{}]\n", section.doc().trim(), section.name()));
+        for key in section.keys() {
+            out.push_str(&format!("# {}\n# {} = {}\n", key.doc, key.key, key.default));
+        }
+    }
+    out
+}
+
+fn routes() -> String {
+    let mut out = String::from("# Routes\n\nGenerated from the table in `crates/timmy-web/src/routes.rs`; do not edit.\n\n| route | verbs | who |\n|---|---|---|\n");
+    for route in timmy_web::routes::TABLE {
+        out.push_str(&format!("| `{}` | {} | {} |\n", route.path, route.verbs, route.who));
+    }
+    out
+}

@@ -1,0 +1,150 @@
+//! `timmy serve`: the server, until it is told to stop.
+
+use std::net::{IpAddr, SocketAddr};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use timmy_core::App;
+use timmy_core::chance::hex;
+use timmy_domain::Secret;
+use timmy_domain::settings::Value;
+use timmy_web::WebParts;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Global;
+use crate::config::Config;
+use crate::home::Run;
+use crate::{log, say, wire};
+
+/// How long everything together may take to end, in seconds; after it the process ends all the same.
+const DRAIN_SECONDS_MAX: u64 = 9;
+
+/// What the command takes.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The port to listen on; 0 picks a free one and prints it [default: 8000]
+    #[arg(long)]
+    port: Option<u16>,
+    /// The address to listen on [default: 127.0.0.1]
+    #[arg(long)]
+    bind: Option<IpAddr>,
+}
+
+/// Runs the server until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When the home, the configuration, the database or the address cannot be used.
+pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
+    let home = &global.home;
+    home.create()?;
+    let Some(_lock) = home.lock()? else {
+        match home.running() {
+            Ok(Some(run)) => bail!("Timmy runs already on this home, at http://{} (process {})", run.address, run.pid),
+            _ => bail!("another timmy holds this home; stop it first: {}", home.path.display()),
+        }
+    };
+    home.clear_run();
+    let config = wire::load_config(home, flags(&args))?;
+    if let Some(trouble) = log::begin(&config.error_log, &home.path) {
+        say::aside(&trouble);
+    }
+    let (listener, address) = listen(&config).await?;
+    let token = Secret::new(hex(&wire::chance()?.bytes::<32>()));
+    let app = wire::engine(home, &config, token.clone())?;
+    let stop = app.ctx.stop.clone();
+    let serving = tokio::spawn(timmy_web::serve(listener, web_parts(&app, &config, global, address), stop.clone()));
+    home.leave_run(&Run {
+        address: address.to_string(),
+        token: token.expose().to_owned(),
+        pid: std::process::id(),
+        version: wire::VERSION.to_owned(),
+    })?;
+    greet(global, &app, address);
+    app.tell_started(wire::VERSION, &address.to_string()).await?;
+    let engine = tokio::spawn(app.run());
+    let reason = tokio::select! {
+        reason = told_to_stop() => reason?,
+        () = stop.cancelled() => "the house stops".to_owned(),
+    };
+    say::aside("stopping");
+    stop.cancel();
+    let drained = tokio::time::timeout(Duration::from_secs(DRAIN_SECONDS_MAX), async {
+        let ended = serving.await;
+        // Every part has reported its own failure already.
+        let _ = engine.await;
+        if let Err(error) = app.tell_stopping(&reason).await {
+            tracing::warn!(%error, "the end could not be written to the log");
+        }
+        app.ctx.store.close().await;
+        ended
+    })
+    .await;
+    home.clear_run();
+    match drained {
+        Ok(Ok(Ok(()))) => Ok(ExitCode::SUCCESS),
+        Ok(Ok(Err(error))) => Err(error).context("the server failed"),
+        Ok(Err(error)) => Err(error).context("the server failed"),
+        Err(_) => {
+            say::aside("some work did not end in time; nothing that was stored is lost");
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn flags(args: &Args) -> Vec<(&'static str, &'static str, Value)> {
+    let mut flags = Vec::new();
+    if let Some(port) = args.port {
+        flags.push(("server", "port", Value::Int(port.into())));
+    }
+    if let Some(bind) = args.bind {
+        flags.push(("server", "bind", Value::Text(bind.to_string())));
+    }
+    flags
+}
+
+async fn listen(config: &Config) -> Result<(TcpListener, SocketAddr)> {
+    let bind: IpAddr = config.server.bind.parse().with_context(|| {
+        format!("[server] bind: {:?} is no address; use 127.0.0.1 for this machine only", config.server.bind)
+    })?;
+    let port = u16::try_from(config.server.port).context("[server] port: out of range")?;
+    let listener = TcpListener::bind((bind, port)).await.with_context(|| {
+        format!("cannot listen on {bind}:{port}; is another program there? Choose another with --port, or --port 0 for any")
+    })?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+fn web_parts(app: &App, config: &Config, global: &Global, address: SocketAddr) -> WebParts {
+    WebParts {
+        app: app.clone(),
+        server: config.server.clone(),
+        feed: config.feed.clone(),
+        address,
+        version: wire::VERSION.to_owned(),
+        home: global.home.path.display().to_string(),
+    }
+}
+
+/// The one line for programs, and for people a way in. A code is printed only where a person reads: a file would keep it.
+fn greet(global: &Global, app: &App, address: SocketAddr) {
+    use std::io::IsTerminal;
+    say::line(&format!("listening on http://{address}"));
+    if std::io::stdout().is_terminal() && !global.json {
+        let code = app.access.mint_code();
+        say::line(&format!("log in within 60 seconds: http://{address}/login#code={code}"));
+        say::line("later: `timmy login` prints a fresh link");
+    } else {
+        say::line("log in with the link that `timmy login` prints");
+    }
+}
+
+async fn told_to_stop() -> Result<String> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(tokio::select! {
+        _ = terminate.recv() => "SIGTERM".to_owned(),
+        _ = interrupt.recv() => "SIGINT".to_owned(),
+    })
+}

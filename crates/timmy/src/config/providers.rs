@@ -1,0 +1,119 @@
+//! Further providers of models: `[provider.NAME]` in `timmy.toml`, their keys in `secrets.toml`.
+
+use timmy_domain::Secret;
+use timmy_domain::settings::Value;
+use toml::de::{DeTable, DeValue};
+
+use super::file::{line_of, parse, to_value};
+use super::{Config, Explained, unknown};
+
+/// The table under which providers stand.
+pub const PROVIDER_TABLE: &str = "provider";
+
+/// The keys of a provider.
+const KEYS: [&str; 4] = ["kind", "url", "model", "place"];
+
+/// One provider that speaks the OpenAI-compatible protocol.
+#[derive(Clone, Debug, Default)]
+pub struct ProviderSettings {
+    /// Its name in the cascade.
+    pub name: String,
+    /// The base of its address, such as `https://api.example.com/v1`.
+    pub url: String,
+    /// The model to ask for.
+    pub model: String,
+    /// `local` when the owner says that the address is a machine of his own; empty to tell by the address.
+    pub place: String,
+    /// Its key, from `secrets.toml`.
+    pub api_key: Secret,
+    line: usize,
+}
+
+impl ProviderSettings {
+    /// Its keys as `timmy config explain` shows them.
+    pub(super) fn explain(&self) -> Vec<Explained> {
+        let row = |key: &str, value: String, doc: &str| Explained {
+            key: format!("provider.{}.{key}", self.name),
+            value,
+            source: format!("timmy.toml line {}", self.line),
+            default: "\"\"".to_owned(),
+            doc: doc.to_owned(),
+        };
+        let key = if self.api_key.is_empty() { "not set" } else { "set, not shown" };
+        vec![
+            row("url", format!("{:?}", self.url), "The base of its address."),
+            row("model", format!("{:?}", self.model), "The model to ask for."),
+            row("place", format!("{:?}", self.place), "\"local\" when the address is a machine of yours; empty to tell by the address."),
+            row("api_key", key.to_owned(), "Its key, from secrets.toml."),
+        ]
+    }
+
+    fn set(&mut self, key: &str, value: &Value) -> Result<(), String> {
+        let Value::Text(text) = value else { return Err(format!("{key}: expected a text in quotes, not {value}")) };
+        match key {
+            "kind" if text == "openai" => {}
+            "kind" => return Err(format!("kind: expected \"openai\", not {text:?}")),
+            "url" => self.url = text.trim_end_matches('/').to_owned(),
+            "model" => text.clone_into(&mut self.model),
+            "place" if ["", "local", "remote"].contains(&text.as_str()) => text.clone_into(&mut self.place),
+            "place" => return Err(format!("place: expected \"local\" or \"remote\", not {text:?}")),
+            _ => return Err(unknown("key in [provider]", key, &KEYS)),
+        }
+        Ok(())
+    }
+}
+
+/// Reads every `[provider.NAME]`.
+pub(super) fn read(config: &mut Config, table: &DeTable<'_>, text: &str, faults: &mut Vec<String>) {
+    for (name, value) in table {
+        let line = line_of(text, name.span().start);
+        let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+        let (DeValue::Table(keys), true) = (value.get_ref(), name.get_ref().chars().all(good)) else {
+            faults.push(format!("timmy.toml line {line}: a provider stands under [provider.NAME], with a name of small letters, digits and dashes"));
+            continue;
+        };
+        if ["ollama", "scripted", "reflex", "auto"].contains(&name.get_ref().as_ref()) {
+            faults.push(format!("timmy.toml line {line}: {:?} is the name of a built-in provider; choose another", name.get_ref()));
+            continue;
+        }
+        let mut provider = ProviderSettings { name: name.get_ref().to_string(), line, ..ProviderSettings::default() };
+        for (key, value) in keys {
+            let line = line_of(text, key.span().start);
+            if let Err(fault) = to_value(value.get_ref()).and_then(|v| provider.set(key.get_ref(), &v)) {
+                faults.push(format!("timmy.toml line {line}: {fault}"));
+            }
+        }
+        if !provider.url.starts_with("http://") && !provider.url.starts_with("https://") {
+            faults.push(format!("timmy.toml line {line}: [provider.{}] needs url = \"https://…\" or \"http://…\"", provider.name));
+        }
+        config.providers.insert(provider.name.clone(), provider);
+    }
+}
+
+/// Reads the keys. A fault never shows a value.
+pub(super) fn read_secrets(config: &mut Config, text: &str, faults: &mut Vec<String>) {
+    let mut own = Vec::new();
+    let table = parse("secrets.toml", text, &mut own);
+    // The parser's message could quote the line, and with it a secret.
+    faults.extend(own.iter().map(|f| format!("{}: it is not TOML", f.split(": ").next().unwrap_or("secrets.toml"))));
+    let Some(table) = table else { return };
+    for (name, value) in &table {
+        let line = line_of(text, name.span().start);
+        let (DeValue::Table(providers), true) = (value.get_ref(), name.get_ref() == PROVIDER_TABLE) else {
+            faults.push(format!("secrets.toml line {line}: expected [provider.NAME] with api_key = \"…\""));
+            continue;
+        };
+        for (name, value) in providers {
+            let line = line_of(text, name.span().start);
+            let key = match value.get_ref() {
+                DeValue::Table(keys) if keys.len() == 1 => keys.get("api_key").map(|v| v.get_ref().clone()),
+                _ => None,
+            };
+            match (config.providers.get_mut(name.get_ref().as_ref()), key) {
+                (Some(provider), Some(DeValue::String(key))) => provider.api_key = Secret::new(key.to_string()),
+                (None, _) => faults.push(format!("secrets.toml line {line}: timmy.toml has no [provider.{}]", name.get_ref())),
+                _ => faults.push(format!("secrets.toml line {line}: [provider.{}] has one key, api_key = \"…\"", name.get_ref())),
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The home: one directory with everything Timmy owns, held by one process at a time.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+/// Bytes of `run.json` that are read.
+const RUN_BYTES_MAX: u64 = 16 * 1024;
+
+/// The home directory.
+#[derive(Clone, Debug)]
+pub struct Home {
+    /// Its path.
+    pub path: PathBuf,
+}
+
+/// What a running server leaves for commands, readable by the owner of the files only.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Run {
+    /// Where it listens, such as `127.0.0.1:8000`.
+    pub address: String,
+    /// The admin token of this start.
+    pub token: String,
+    /// Its process.
+    pub pid: u32,
+    /// Its version.
+    pub version: String,
+}
+
+/// The lock on a home. It is let go when this is dropped, also by a kill.
+pub struct Lock {
+    _file: File,
+}
+
+impl Home {
+    /// The home that flag, environment or custom (`~/.timmy`) name, in this order.
+    ///
+    /// # Errors
+    /// When none of the three says where.
+    pub fn find(flag: Option<PathBuf>) -> Result<Self> {
+        let path = flag.or_else(|| env_path("TIMMY_HOME")).or_else(|| user_home().map(|h| h.join(".timmy")));
+        let path = path.context("where is home? Neither --home, TIMMY_HOME nor HOME is set; pass --home DIR")?;
+        let path = std::path::absolute(&path).with_context(|| format!("{} is not a usable path", path.display()))?;
+        Ok(Self { path })
+    }
+
+    /// Makes the directories that are missing, closed to everybody but the owner.
+    ///
+    /// # Errors
+    /// When a directory cannot be made.
+    pub fn create(&self) -> Result<()> {
+        for dir in [self.path.clone(), self.mind()] {
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&dir)
+                .with_context(|| format!("cannot make {}; check that the place exists and is writable", dir.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Whether there is a home at all.
+    #[must_use]
+    pub fn exists(&self) -> bool {
+        self.database().exists()
+    }
+
+    /// The database file.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.path.join("timmy.db")
+    }
+
+    /// The folder of the version-controlled self.
+    #[must_use]
+    pub fn mind(&self) -> PathBuf {
+        self.path.join("mind")
+    }
+
+    /// The configuration file; it need not exist.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.path.join("timmy.toml")
+    }
+
+    /// The file of secrets; it need not exist.
+    #[must_use]
+    pub fn secrets(&self) -> PathBuf {
+        self.path.join("secrets.toml")
+    }
+
+    fn run_file(&self) -> PathBuf {
+        self.path.join("run.json")
+    }
+
+    /// Takes the home for this process; `None` when another process has it.
+    ///
+    /// # Errors
+    /// When the lock file cannot be used at all.
+    pub fn lock(&self) -> Result<Option<Lock>> {
+        let path = self.path.join("lock");
+        let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+        let file = file.with_context(|| format!("cannot open {}; is the home writable?", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Lock { _file: file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
+        }
+    }
+
+    /// Leaves `run.json` for commands.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn leave_run(&self, run: &Run) -> Result<()> {
+        let path = self.run_file();
+        let fresh = self.path.join("run.json.new");
+        // Left over by a crash, perhaps with other permissions.
+        let _ = std::fs::remove_file(&fresh);
+        let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(&fresh)?;
+        file.write_all(serde_json::to_string(run)?.as_bytes())?;
+        std::fs::rename(&fresh, &path).with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    /// Takes `run.json` away again.
+    pub fn clear_run(&self) {
+        // A file that is gone already is what is wanted.
+        let _ = std::fs::remove_file(self.run_file());
+    }
+
+    /// What a running server left; `None` when none runs (a file left by a crash counts as none).
+    ///
+    /// # Errors
+    /// When the home is held by a process that left no usable `run.json`.
+    pub fn running(&self) -> Result<Option<Run>> {
+        if !self.path.join("lock").exists() || self.lock()?.is_some() {
+            return Ok(None);
+        }
+        let path = self.run_file();
+        let mut text = String::new();
+        let read = File::open(&path).and_then(|f| f.take(RUN_BYTES_MAX).read_to_string(&mut text));
+        match read.map(|_| serde_json::from_str(&text)) {
+            Ok(Ok(run)) => Ok(Some(run)),
+            _ => bail!(
+                "another timmy holds {} but is not listening (yet). Wait a moment and try again; if it stays so, stop that process",
+                self.path.display()
+            ),
+        }
+    }
+}
+
+/// The directory of the person, as the environment says.
+#[must_use]
+pub fn user_home() -> Option<PathBuf> {
+    env_path("HOME")
+}
+
+#[expect(clippy::disallowed_methods, reason = "the binary is the one place that reads the environment")]
+fn env_path(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from)
+}
+
+/// The variables of the environment that are meant for the configuration: `TIMMY__SECTION__KEY`.
+#[must_use]
+pub fn config_variables() -> Vec<(String, String)> {
+    let text = |(k, v): (std::ffi::OsString, std::ffi::OsString)| Some((k.into_string().ok()?, v.into_string().ok()?));
+    let mut found: Vec<_> = std::env::vars_os().filter_map(text).filter(|(k, _)| k.starts_with("TIMMY__")).collect();
+    found.sort();
+    found
+}
+
+/// Whether others than the owner of the file may read it.
+///
+/// # Errors
+/// When the file cannot be looked at.
+pub fn open_to_others(path: &Path) -> Result<bool> {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(std::fs::metadata(path)?.permissions().mode() & 0o077 != 0)
+}

@@ -1,0 +1,126 @@
+//! Turns configuration into an engine.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use timmy_core::chance::Chance;
+use timmy_core::clock::Clock;
+use timmy_core::{App, Parts};
+use timmy_domain::Secret;
+use timmy_domain::settings::Value;
+use timmy_llm::{Cascade, Ollama, OpenAi, OpenAiSettings, Provider, Reflex, Scripted};
+use timmy_store::{Options, Store};
+
+use crate::clock::SystemClock;
+use crate::config::{Config, Inputs};
+use crate::home::{self, Home};
+
+/// The version of this binary.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Bytes of a configuration file that are read; one more than it may have, so that a longer one is noticed.
+const CONFIG_BYTES_MAX: u64 = 256 * 1024 + 1;
+
+/// Reads the configuration of `home` with `flags` on top.
+///
+/// # Errors
+/// When a file cannot be read, secrets are open to others, or the configuration has faults.
+pub fn load_config(home: &Home, flags: Vec<(&'static str, &'static str, Value)>) -> Result<Config> {
+    let secrets = read_optional(&home.secrets())?;
+    if secrets.is_some() && home::open_to_others(&home.secrets())? {
+        bail!("others can read {}; close it with: chmod 600 {}", home.secrets().display(), home.secrets().display());
+    }
+    let inputs = Inputs { file: read_optional(&home.config())?, secrets, environment: home::config_variables(), flags };
+    Ok(Config::load(&inputs)?)
+}
+
+fn read_optional(path: &Path) -> Result<Option<String>> {
+    use std::io::Read;
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let mut text = String::new();
+    file.take(CONFIG_BYTES_MAX)
+        .read_to_string(&mut text)
+        .with_context(|| format!("{} is not readable text in UTF-8", path.display()))?;
+    Ok(Some(text))
+}
+
+/// The system's randomness.
+///
+/// # Errors
+/// When the system has none, checked once here so that later calls cannot fail.
+pub fn chance() -> Result<Chance> {
+    getrandom::fill(&mut [0; 8]).context("the system gives no randomness")?;
+    Ok(Chance::new(Arc::new(|out: &mut [u8]| {
+        // After the first success the system call cannot fail on the systems Timmy runs on (getrandom(2)).
+        let _ = getrandom::fill(out);
+    })))
+}
+
+/// The providers in the order of the configuration.
+///
+/// # Errors
+/// When a provider cannot be made, such as one with an address that is none.
+pub fn cascade(config: &Config) -> Result<Cascade> {
+    let mut names = config.cascade.providers.clone();
+    if let Some(at) = names.iter().position(|n| *n == config.cascade.prefer) {
+        let first = names.remove(at);
+        names.insert(0, first);
+    }
+    let mut providers: Vec<Arc<dyn Provider>> = Vec::new();
+    for name in &names {
+        providers.push(match name.as_str() {
+            "ollama" => Arc::new(Ollama::new(&config.ollama).map_err(|e| anyhow::anyhow!("[ollama] url: {e}"))?),
+            "scripted" => Arc::new(Scripted::new(&config.scripted)),
+            "reflex" => Arc::new(Reflex::new(&config.ollama.model)),
+            other => {
+                let Some(p) = config.providers.get(other) else { bail!("unknown provider {other:?}") };
+                let settings = OpenAiSettings {
+                    name: p.name.clone(),
+                    url: p.url.clone(),
+                    model: p.model.clone(),
+                    place: p.place.clone(),
+                };
+                Arc::new(OpenAi::new(&settings, p.api_key.clone()).map_err(|e| anyhow::anyhow!("[provider.{other}] url: {e}"))?)
+            }
+        });
+    }
+    Ok(Cascade::new(providers))
+}
+
+/// Opens the store of `home`.
+///
+/// # Errors
+/// When the file is damaged, foreign or of a newer version. It is left as it is.
+pub fn open_store(home: &Home, clock: &Arc<SystemClock>, chance: &Chance) -> Result<Store> {
+    let time = Arc::clone(clock);
+    let opened = Store::open(&home.database(), Arc::new(move || time.now()), chance.source(), Options::default());
+    opened.map_err(|error| {
+        let problem = error.problem();
+        crate::door::Refusal { code: problem.code.to_owned(), message: problem.message, hint: problem.hint }.into()
+    })
+}
+
+/// The engine of `home`. Nothing runs yet.
+///
+/// # Errors
+/// When store, randomness or a provider cannot be had.
+pub fn engine(home: &Home, config: &Config, run_token: Secret) -> Result<App> {
+    let clock = Arc::new(SystemClock::default());
+    let chance = chance()?;
+    let store = open_store(home, &clock, &chance)?;
+    Ok(App::new(Parts {
+        store,
+        cascade: cascade(config)?,
+        clock,
+        chance,
+        settings: config.engine(),
+        mind_dir: home.mind(),
+        user_home: home::user_home(),
+        run_token,
+    }))
+}

@@ -1,0 +1,132 @@
+//! The command line: exit codes, JSON in any position, with and without a server.
+
+use std::process::Stdio;
+
+use crate::support::{Server, home, json, run, timmy};
+
+// shows: Command line: exit codes 0 done, 1 failed, 2 wrong usage; --home and --json in any position
+#[test]
+fn exit_codes_and_flags_are_as_promised() {
+    let home = home();
+    assert_eq!(run(home.path(), &["status"]).0, 0, "not running is an answer, no failure");
+    assert_eq!(run(home.path(), &["login"]).0, 1, "a login needs a server");
+    for wrong in [&["dance"][..], &[], &["watch"], &["token", "create"], &["events", "tail", "--type", "A..b"], &["think", "--seed", "lunch"], &["thoughts", "--limit", "0"]] {
+        let (code, out, err) = run(home.path(), wrong);
+        assert_eq!(code, 2, "{wrong:?}: {out}{err}");
+        assert!(!err.is_empty(), "{wrong:?}");
+    }
+    let (code, before, _) = run(home.path(), &["--json", "status"]);
+    let (_, after, _) = run(home.path(), &["status", "--json"]);
+    assert_eq!((code, &before), (0, &after));
+    assert_eq!(json(home.path(), &["status"])["running"], false);
+    let (code, out, _) = run(home.path(), &["login", "--json"]);
+    assert_eq!(code, 1);
+    let told: serde_json::Value = serde_json::from_str(&out).expect("a failure in JSON too");
+    assert!(told["error"]["message"].as_str().is_some_and(|m| m.contains("not running")), "{told}");
+}
+
+// shows: Command line: status, watch, thoughts, think, chat, events, token, doctor against a running server
+#[test]
+fn every_command_works_through_a_running_server() {
+    let home = home();
+    let folder = home.path().join("kelp");
+    std::fs::create_dir(&folder).expect("made");
+    std::fs::write(folder.join("notes.md"), "# Kelp\n").expect("written");
+    let server = Server::start(home.path());
+    let status = json(home.path(), &["status"]);
+    assert_eq!(status["running"], true);
+    assert!(["idle", "thinking", "working", "waiting", "degraded"].contains(&status["state"].as_str().expect("a word")));
+    let added = json(home.path(), &["watch", "add", folder.to_str().expect("text")]);
+    assert_eq!(added["name"], "kelp");
+    assert_eq!(json(home.path(), &["watch", "list"])["items"].as_array().map(Vec::len), Some(1));
+    let (code, _, err) = run(home.path(), &["watch", "add", "/nowhere/at/all"]);
+    assert_eq!(code, 1);
+    assert!(err.lines().count() >= 2, "what happened and what to do: {err}");
+    let injected = json(home.path(), &["thoughts", "inject", "what", "about", "kelp"]);
+    let id = injected["id"].as_str().expect("an id").to_owned();
+    assert_eq!(json(home.path(), &["thoughts", "keep", &id])["kept"], true);
+    assert_eq!(run(home.path(), &["thoughts", "keep", "nonsense"]).0, 1);
+    let chain = json(home.path(), &["thoughts", "chain", &id]);
+    assert_eq!(chain["items"].as_array().and_then(|c| c.last()).map(|t| t["id"] == id.as_str()), Some(true));
+    let answer = json(home.path(), &["chat", "hello", "there"]);
+    assert!(answer["reply"].as_str().is_some_and(|r| r.starts_with("Scripted")), "{answer}");
+    assert_eq!((answer["provider"].as_str(), answer["place"].as_str()), (Some("scripted"), Some("local")));
+    let (code, out, err) = run(home.path(), &["chat", "hello"]);
+    assert!(code == 0 && out.contains("scripted") && out.contains("on this machine"), "{out}{err}");
+    let about = json(home.path(), &["thoughts", "reply", &id, "tell me more"]);
+    assert!(about["reply"].is_string());
+    assert_eq!(run(home.path(), &["thoughts", "pause", "2h"]).0, 0);
+    assert_eq!(run(home.path(), &["thoughts", "pause", "2 weeks"]).0, 1);
+    assert_eq!(run(home.path(), &["thoughts", "resume"]).0, 0);
+    let query = json(home.path(), &["events", "query", "--type", "message.*", "--limit", "50"]);
+    assert!(query["items"].as_array().is_some_and(|i| i.len() >= 4), "{query}");
+    let (code, out, _) = run(home.path(), &["events", "verify"]);
+    assert!(code == 0 && out.contains("chain is whole"), "{out}");
+    let token = json(home.path(), &["token", "create", "--name", "phone", "--scope", "read"]);
+    let secret = token["token"].as_str().expect("a token");
+    let bearer = format!("Bearer {secret}");
+    assert_eq!(server.request("GET", "/thinking/api", &[("Authorization", &bearer)], None).0, 200);
+    assert_eq!(server.request("POST", "/thinking/api/inject", &[("Authorization", &bearer)], Some("{\"content\":\"x\"}")).0, 403, "read may not write");
+    assert_eq!(run(home.path(), &["token", "create", "--name", "phone"]).0, 1, "the name is taken");
+    assert_eq!(run(home.path(), &["token", "revoke", "phone"]).0, 0);
+    assert_eq!(server.request("GET", "/thinking/api", &[("Authorization", &bearer)], None).0, 401, "revoked at once");
+    let (_, list, _) = run(home.path(), &["token", "list"]);
+    assert!(!list.contains(secret));
+    assert_eq!(run(home.path(), &["doctor"]).0, 0);
+    let login = json(home.path(), &["login"]);
+    assert!(login["url"].as_str().is_some_and(|u| u.contains("/login#code=")), "{login}");
+    assert_eq!(server.terminate(), Some(0));
+}
+
+// shows: Command line: without a server the same commands work on the home itself
+#[test]
+fn commands_work_on_the_home_without_a_server() {
+    let home = home();
+    std::fs::write(home.path().join("timmy.toml"), "[cascade]\nproviders = [\"scripted\", \"reflex\"]\n").expect("written");
+    let thought = json(home.path(), &["think", "--seed", "creative"]);
+    assert_eq!(thought["seed_type"], "creative");
+    let answer = json(home.path(), &["chat", "hello"]);
+    assert!(answer["reply"].as_str().is_some_and(|r| r.starts_with("Scripted")));
+    assert_eq!(json(home.path(), &["thoughts"])["items"].as_array().map(Vec::len), Some(1));
+    assert_eq!(run(home.path(), &["events", "verify"]).0, 0);
+    assert_eq!(run(home.path(), &["doctor"]).0, 0);
+    assert_eq!(run(home.path(), &["thoughts", "inject", "left for later"]).0, 0);
+    let server = Server::start(home.path());
+    let list = server.get("/thinking/api");
+    let contents: Vec<&str> = list["items"].as_array().expect("items").iter().filter_map(|t| t["content"].as_str()).collect();
+    assert!(contents.contains(&"left for later"), "{contents:?}");
+}
+
+// shows: Command line: chat reads from a pipe and a reader that goes away is no fault
+#[test]
+fn pipes_work_in_both_directions() {
+    use std::io::Write;
+    let home = home();
+    std::fs::write(home.path().join("timmy.toml"), "[cascade]\nproviders = [\"scripted\"]\n").expect("written");
+    let mut child = timmy(home.path()).args(["chat", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("runs");
+    child.stdin.take().expect("piped").write_all(b"hello from a pipe\n").expect("written");
+    let out = child.wait_with_output().expect("ends");
+    assert!(out.status.success() && String::from_utf8_lossy(&out.stdout).contains("Scripted"), "{out:?}");
+    let mut child = timmy(home.path()).args(["config", "explain"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
+    drop(child.stdout.take());
+    let out = child.wait_with_output().expect("ends");
+    assert!(out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
+}
+
+// shows: Configuration: config explain shows value, source and doc, and never a secret
+#[test]
+fn config_explains_each_key_and_hides_secrets() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = home();
+    std::fs::write(home.path().join("timmy.toml"), "[thinking]\ninterval_seconds = 60\n[provider.grok]\nkind = \"openai\"\nurl = \"https://api.example.com/v1\"\nmodel = \"m\"\n").expect("written");
+    let secrets = home.path().join("secrets.toml");
+    std::fs::write(&secrets, "[provider.grok]\napi_key = \"very-secret-key\"\n").expect("written");
+    std::fs::set_permissions(&secrets, std::fs::Permissions::from_mode(0o644)).expect("set");
+    let (code, _, err) = run(home.path(), &["config", "check"]);
+    assert!(code == 1 && err.contains("chmod 600"), "{err}");
+    std::fs::set_permissions(&secrets, std::fs::Permissions::from_mode(0o600)).expect("set");
+    let (code, out, err) = run(home.path(), &["config", "explain"]);
+    assert!(code == 0 && !out.contains("very-secret") && !err.contains("very-secret"), "{out}{err}");
+    assert!(out.contains("thinking.interval_seconds = 60") && out.contains("timmy.toml line 2") && out.contains("set, not shown"), "{out}");
+    assert_eq!(run(home.path(), &["config", "explain", "thinkng"]).0, 1);
+}

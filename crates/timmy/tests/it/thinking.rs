@@ -1,0 +1,265 @@
+//! The always-on loop over days of simulated time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use timmy_core::mind::thinking::{Doing, Outcome};
+use timmy_core::settings::{Settings, ThinkingSettings};
+use timmy_domain::thought::Place;
+use timmy_domain::{Event, SeedType};
+use timmy_llm::{Failure, Provider, Reflex, Scripted, Step};
+use timmy_testkit::{Engine, engine};
+
+/// Thinking without rest, quiet hours or budgets.
+fn plain() -> Settings {
+    let thinking = ThinkingSettings { adaptive_rest: false, daily_calls: 0, daily_tokens: 0, ..ThinkingSettings::default() };
+    Settings { thinking, ..Settings::default() }
+}
+
+fn replies(count: usize) -> Arc<Scripted> {
+    Arc::new(Scripted::script((0..count).map(|n| Step::Reply(format!("Thought number {n}."))).collect()))
+}
+
+fn only(provider: &Arc<Scripted>) -> Vec<Arc<dyn Provider>> {
+    vec![Arc::clone(provider) as Arc<dyn Provider>]
+}
+
+/// Turns the clock one interval on and waits for the thought that is due.
+async fn think_through(engine: &Engine, from: usize, to: usize) {
+    for count in from..=to {
+        engine.clock.advance(Duration::from_secs(300));
+        engine.wait_for_thoughts(count).await;
+    }
+}
+
+// shows: Thinking engine: 1,000 intervals give 1,000 chained thoughts without fork or gap
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_intervals_give_a_thousand_chained_thoughts() {
+    let provider = replies(1_000);
+    let mut engine = engine(only(&provider), plain());
+    engine.run_only(&["mind.thinking"]);
+    think_through(&engine, 1, 1_000).await;
+    engine.stop().await;
+    let engine = engine.reopen(only(&provider), plain());
+    let store = &engine.app.ctx.store;
+    let mut thoughts = store
+        .read(|r| r.thoughts(&timmy_store::ThoughtQuery { limit: 1_000, ..Default::default() }))
+        .await
+        .expect("the thoughts read");
+    thoughts.reverse();
+    assert_eq!(thoughts.len(), 1_000);
+    assert_eq!(thoughts[0].parent_id, None);
+    for pair in thoughts.windows(2) {
+        assert_eq!(pair[1].parent_id, Some(pair[0].id), "the chain goes from each thought to the one before it");
+    }
+    for (n, thought) in thoughts.iter().enumerate() {
+        assert_eq!(thought.content, format!("Thought number {n}."), "no thought is lost, doubled or out of order");
+    }
+    let report = store.verify_chain(1).await.expect("the chain reads");
+    assert!(report.bad.is_none() && report.rows >= 1_000);
+}
+
+// shows: Thinking engine: the chain survives a restart, and the first thought comes at once
+#[tokio::test(flavor = "multi_thread")]
+async fn the_chain_goes_on_after_a_restart_without_waiting_for_the_interval() {
+    let provider = replies(2);
+    let mut first = engine(only(&provider), plain());
+    first.run_only(&["mind.thinking"]);
+    think_through(&first, 1, 1).await;
+    first.stop().await;
+    let mut second = first.reopen(only(&provider), plain());
+    second.run_only(&["mind.thinking"]);
+    second.clock.advance(Duration::from_secs(4));
+    let thoughts = second.wait_for_thoughts(2).await;
+    assert_eq!(thoughts[1].parent_id, Some(thoughts[0].id));
+    second.stop().await;
+}
+
+// shows: Thinking engine: never more than one thought in flight; a stuck model makes Timmy rest
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stuck_model_makes_timmy_rest_instead_of_piling_up() {
+    let provider = Arc::new(Scripted::script(vec![Step::Hang, Step::Reply("Free again.".into())]));
+    let mut settings = plain();
+    settings.thinking.deadline_seconds = 1;
+    let mut engine = engine(only(&provider), settings);
+    engine.run_only(&["mind.thinking"]);
+    engine.clock.advance(Duration::from_secs(1));
+    engine.wait_until(|| matches!(engine.app.thinking.doing(), Doing::Thinking { .. })).await;
+    assert_eq!(engine.app.thinking.attempt(None).await.expect("the store works"), None, "one is in flight already");
+    // Hours pass while the model hangs: nothing is queued behind it.
+    engine.clock.advance(Duration::from_secs(7_200));
+    engine.wait_for("timmy.thought_missed", 1).await;
+    assert_eq!(provider.requests().len(), 1);
+    engine.wait_until(|| matches!(engine.app.thinking.doing(), Doing::Resting { .. })).await;
+    engine.clock.advance(Duration::from_secs(3_000));
+    engine.wait_for_thoughts(1).await;
+    assert_eq!(provider.requests().len(), 2, "hours of missed intervals are one thought, not many");
+    engine.stop().await;
+}
+
+// shows: Thinking engine: yields at once when the owner speaks
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thought_in_the_making_yields_when_the_owner_speaks() {
+    let provider = Arc::new(Scripted::script(vec![
+        Step::Hang,
+        Step::Reply("The answer.".into()),
+        Step::Reply("The thought, afterwards.".into()),
+    ]));
+    let mut engine = engine(only(&provider), plain());
+    engine.run_only(&["mind.thinking", "talk.answer"]);
+    engine.clock.advance(Duration::from_secs(1));
+    engine.wait_until(|| matches!(engine.app.thinking.doing(), Doing::Thinking { .. })).await;
+    let answer = engine.ask("Are you there?").await;
+    assert_eq!(answer.content, "The answer.");
+    let thoughts = engine.wait_for_thoughts(1).await;
+    assert_eq!(thoughts[0].content, "The thought, afterwards.");
+    assert!(engine.events("timmy.thought_missed").await.is_empty(), "yielding is no failure");
+    engine.stop().await;
+}
+
+// shows: Thinking engine: pause, resume, inject, keep, fewer
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_steers_the_thoughts() {
+    let provider = replies(10);
+    let mut engine = engine(only(&provider), plain());
+    let thinking = engine.app.thinking.clone();
+    thinking.pause(None).await.expect("paused");
+    engine.run_only(&["mind.thinking"]);
+    engine.clock.advance(Duration::from_secs(86_400));
+    engine.wait_until(|| matches!(thinking.doing(), Doing::Resting { why, .. } if why == "you paused it")).await;
+    assert!(engine.events("timmy.thought").await.is_empty());
+    thinking.resume().await.expect("resumed");
+    let thoughts = engine.wait_for_thoughts(1).await;
+    let injected = thinking.inject("  What about the backups?  ").await.expect("put in");
+    assert_eq!((injected.place, injected.parent_id), (Place::Owner, Some(thoughts[0].id)));
+    engine.clock.advance(Duration::from_secs(3));
+    let thoughts = engine.wait_for_thoughts(3).await;
+    assert_eq!(thoughts[2].parent_id, Some(injected.id), "Timmy goes on from the owner's thought, and soon");
+    let prompt = provider.requests().last().map(|r| format!("{r:?}")).unwrap_or_default();
+    assert!(prompt.contains("What about the backups?") && prompt.contains("put in by your owner"));
+    assert!(thinking.keep_thought(injected.id, true).await.expect("kept").kept);
+    thinking.keep_thought(injected.id, true).await.expect("kept still");
+    assert_eq!(engine.events("thought.kept").await.len(), 1, "keeping twice changes nothing");
+    assert!(thinking.fewer_like(injected.id, true).await.expect("fewer").fewer);
+    let told = engine.events("thought.fewer").await;
+    assert!(matches!(told[0].event(), Event::ThoughtFewer(e) if e.weight_percent == 60));
+    thinking.fewer_like(injected.id, false).await.expect("taken back");
+    for bad in ["", "   ", &"x".repeat(5_000)] {
+        assert!(thinking.inject(bad).await.is_err(), "{} characters", bad.len());
+    }
+    engine.stop().await;
+}
+
+// shows: Thinking engine: quiet hours
+#[tokio::test(flavor = "multi_thread")]
+async fn no_thought_comes_in_quiet_hours() {
+    let provider = replies(5);
+    let mut settings = plain();
+    settings.thinking.quiet_from = "07:30".into();
+    settings.thinking.quiet_until = "09:00".into();
+    let mut engine = engine(only(&provider), settings);
+    engine.run_only(&["mind.thinking"]);
+    engine.clock.advance(Duration::from_secs(1_800));
+    engine.wait_for("thinking.rested", 1).await;
+    assert!(matches!(engine.app.thinking.doing(), Doing::Resting { why, .. } if why == "quiet hours"));
+    assert!(engine.events("timmy.thought").await.is_empty());
+    engine.clock.advance(Duration::from_secs(1_801));
+    engine.wait_for_thoughts(1).await;
+    engine.stop().await;
+}
+
+// shows: Thinking engine: daily budget of calls and tokens
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spent_budget_rests_until_midnight() {
+    let provider = replies(10);
+    let mut settings = plain();
+    settings.thinking.daily_calls = 3;
+    let mut engine = engine(only(&provider), settings);
+    engine.run_only(&["mind.thinking"]);
+    think_through(&engine, 1, 3).await;
+    engine.clock.advance(Duration::from_secs(3_600));
+    engine.wait_until(|| matches!(engine.app.thinking.doing(), Doing::Resting { why, .. } if why.contains("budget"))).await;
+    assert_eq!(provider.requests().len(), 3);
+    // From 08:00 plus the above to after midnight.
+    engine.clock.advance(Duration::from_secs(16 * 3_600));
+    engine.wait_for_thoughts(4).await;
+    engine.stop().await;
+}
+
+// shows: Thinking engine: adaptive rest
+#[tokio::test(flavor = "multi_thread")]
+async fn thoughts_that_are_alike_make_the_rest_longer() {
+    let same = "The archive opens cleanly and I wonder whether the files are the right ones.";
+    let provider = Arc::new(Scripted::script(vec![Step::Reply(same.into()); 5]));
+    let mut settings = plain();
+    settings.thinking.adaptive_rest = true;
+    let mut engine = engine(only(&provider), settings);
+    engine.run_only(&["mind.thinking"]);
+    engine.clock.advance(Duration::from_secs(1));
+    engine.wait_for_thoughts(1).await;
+    // Two looks: the machine may be busy with other tests, which is a rest of its own.
+    while engine.app.ctx.store.read(|r| r.thought_count()).await.expect("reads") < 2 {
+        engine.clock.advance(Duration::from_secs(100));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let alike = |d: &Doing| matches!(d, Doing::Resting { why, .. } if why == "the last two thoughts were alike");
+    engine.wait_until(|| alike(&engine.app.thinking.doing())).await;
+    engine.stop().await;
+}
+
+// shows: Reflex: speaks only when a fact changed, and never pretends to be a model
+#[tokio::test(flavor = "multi_thread")]
+async fn reflex_thinks_only_when_a_fact_changed() {
+    let mut engine = engine(vec![Arc::new(Reflex::new("a-model"))], plain());
+    engine.run_only(&["mind.thinking"]);
+    engine.clock.advance(Duration::from_secs(1));
+    let thoughts = engine.wait_for_thoughts(1).await;
+    assert_eq!((thoughts[0].place, thoughts[0].provider.as_str()), (Place::Reflex, "reflex"));
+    let mut silent = 0;
+    for _ in 0..20 {
+        match engine.app.thinking.attempt(None).await.expect("the store works") {
+            Some(Outcome::Silent(_)) => silent += 1,
+            Some(Outcome::Thought(t)) => assert_eq!(t.place, Place::Reflex),
+            _ => {}
+        }
+    }
+    assert!(silent >= 15, "only what is new is said: {silent} of 20 were silent");
+    let count = engine.app.ctx.store.read(|r| r.thought_count()).await.expect("reads");
+    assert!(count <= 4, "{count} thoughts from a home in which nothing happens");
+    engine.stop().await;
+}
+
+// shows: Models: a provider that was down is found when it comes up, and Timmy thinks again at once
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_is_told_with_its_reason_and_the_next_thought_waits() {
+    let provider = Arc::new(Scripted::script(vec![
+        Step::Fail(Failure::ServerError { status: 500 }),
+        Step::Reply("Back.".into()),
+    ]));
+    let mut engine = engine(only(&provider), plain());
+    engine.run_only(&["mind.thinking"]);
+    engine.clock.advance(Duration::from_secs(1));
+    let missed = engine.wait_for("timmy.thought_missed", 1).await;
+    assert!(matches!(missed[0].event(), Event::ThoughtMissed(e) if e.why.contains("500")), "{}", missed[0].data);
+    engine.clock.advance(Duration::from_secs(301));
+    engine.wait_for_thoughts(1).await;
+    engine.stop().await;
+}
+
+// shows: Thinking engine: its own conversation, three-thought continuity, six seeds
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thought_is_asked_with_the_last_three_and_without_the_talk() {
+    let provider = replies(60);
+    let mut engine = engine(only(&provider), plain());
+    engine.run_only(&["mind.thinking"]);
+    think_through(&engine, 1, 60).await;
+    let thoughts = engine.wait_for_thoughts(60).await;
+    let seen: std::collections::BTreeSet<SeedType> = thoughts.iter().map(|t| t.seed_type).collect();
+    assert_eq!(seen.len(), 6, "all six seeds come: {seen:?}");
+    let last = provider.requests().last().map(|r| format!("{r:?}")).unwrap_or_default();
+    for n in [56, 57, 58] {
+        assert!(last.contains(&format!("Thought number {n}.")), "the last three go along");
+    }
+    assert!(!last.contains("Thought number 55."), "and no more than three");
+    engine.stop().await;
+}

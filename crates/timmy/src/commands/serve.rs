@@ -11,7 +11,7 @@ use timmy_domain::Secret;
 use timmy_domain::settings::Value;
 use timmy_web::WebParts;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Global;
 use crate::config::Config;
@@ -37,6 +37,8 @@ pub struct Args {
 /// # Errors
 /// When the home, the configuration, the database or the address cannot be used.
 pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
+    // Before anything is printed: whoever reads the address may tell us to stop in the next moment.
+    let mut told = Told::listen()?;
     let home = &global.home;
     home.create()?;
     let Some(_lock) = home.lock()? else {
@@ -65,7 +67,7 @@ pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
     app.tell_started(wire::VERSION, &address.to_string()).await?;
     let engine = tokio::spawn(app.run());
     let reason = tokio::select! {
-        reason = told_to_stop() => reason?,
+        reason = told.to_stop() => reason.to_owned(),
         () = stop.cancelled() => "the house stops".to_owned(),
     };
     say::aside("stopping");
@@ -140,11 +142,21 @@ fn greet(global: &Global, app: &App, address: SocketAddr) {
     }
 }
 
-async fn told_to_stop() -> Result<String> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM".to_owned(),
-        _ = interrupt.recv() => "SIGINT".to_owned(),
-    })
+/// The signals that end the server.
+struct Told {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Told {
+    fn listen() -> Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn to_stop(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
 }

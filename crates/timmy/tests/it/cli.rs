@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use crate::support::{Server, home, json, run, timmy};
 
-// shows: Command line: exit codes 0 done, 1 failed, 2 wrong usage; --home and --json in any position
+// shows: cli: exit codes 0 done, 1 failed, 2 wrong usage; --home and --json in any position
 #[test]
 fn exit_codes_and_flags_are_as_promised() {
     let home = home();
@@ -25,7 +25,7 @@ fn exit_codes_and_flags_are_as_promised() {
     assert!(told["error"]["message"].as_str().is_some_and(|m| m.contains("not running")), "{told}");
 }
 
-// shows: Command line: status, watch, thoughts, think, chat, events, token, doctor against a running server
+// shows: cli: status, watch, thoughts, think, chat, events, token, doctor against a running server
 #[test]
 fn every_command_works_through_a_running_server() {
     let home = home();
@@ -78,7 +78,7 @@ fn every_command_works_through_a_running_server() {
     assert_eq!(server.terminate(), Some(0));
 }
 
-// shows: Command line: without a server the same commands work on the home itself
+// shows: cli: without a server the same commands work on the home itself
 #[test]
 fn commands_work_on_the_home_without_a_server() {
     let home = home();
@@ -97,7 +97,7 @@ fn commands_work_on_the_home_without_a_server() {
     assert!(contents.contains(&"left for later"), "{contents:?}");
 }
 
-// shows: Command line: chat reads from a pipe and a reader that goes away is no fault
+// shows: cli: chat reads from a pipe and a reader that goes away is no fault
 #[test]
 fn pipes_work_in_both_directions() {
     use std::io::Write;
@@ -113,7 +113,7 @@ fn pipes_work_in_both_directions() {
     assert!(out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
 }
 
-// shows: Configuration: config explain shows value, source and doc, and never a secret
+// shows: configuration: config explain shows value, source and doc, and never a secret
 #[test]
 fn config_explains_each_key_and_hides_secrets() {
     use std::os::unix::fs::PermissionsExt;

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::support::{Server, home};
 
-// shows: Store: SIGKILL at 20 random moments loses nothing acknowledged and the chain verifies after each
+// shows: store: SIGKILL at 20 random moments loses nothing acknowledged and the chain verifies after each
 #[test]
 fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
     kill_again_and_again(20);

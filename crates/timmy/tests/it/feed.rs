@@ -67,7 +67,7 @@ async fn collect(socket: &mut Socket, count: usize) -> Vec<i64> {
 
 const QUIET: [(&str, &str); 2] = [("TIMMY__CASCADE__PROVIDERS", "scripted"), ("TIMMY__THINKING__ENABLED", "false")];
 
-// shows: Live feed: envelope, the last 20 on connect, resume across a restart without gap or double
+// shows: api: envelope, the last 20 on connect, resume across a restart without gap or double
 #[tokio::test(flavor = "multi_thread")]
 async fn the_feed_resumes_across_a_restart_without_gap_or_double() {
     let home = home();
@@ -94,7 +94,7 @@ async fn the_feed_resumes_across_a_restart_without_gap_or_double() {
     assert_eq!(live.first(), resumed.last().map(|l| l + 1).as_ref());
 }
 
-// shows: Live feed: subscribe by pattern; bad frames are answered, not punished
+// shows: api: subscribe by pattern; bad frames are answered, not punished
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_subscribes_by_pattern_and_bad_frames_are_told() {
     let home = home();
@@ -123,7 +123,7 @@ async fn a_client_subscribes_by_pattern_and_bad_frames_are_told() {
     assert_eq!(heard[0]["event"], "thought.kept", "only what was subscribed: {heard:?}");
 }
 
-// shows: Live feed: nobody without login, from a foreign origin, or with the token in the address gets in
+// shows: api: nobody without login, from a foreign origin, or with the token in the address gets in
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_do_not_get_the_feed() {
     let home = home();
@@ -146,7 +146,7 @@ async fn strangers_do_not_get_the_feed() {
     assert_eq!(status, 303, "a plain request goes to the page");
 }
 
-// shows: Live feed: a token that is revoked ends its open socket
+// shows: api: a token that is revoked ends its open socket
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_token_ends_its_open_socket() {
     let home = home();
@@ -163,7 +163,7 @@ async fn a_revoked_token_ends_its_open_socket() {
     assert_eq!(closed, Some(1008));
 }
 
-// shows: Live feed: at most ten frames a second; what falls into one slot travels together
+// shows: api: at most ten frames a second; what falls into one slot travels together
 #[tokio::test(flavor = "multi_thread")]
 async fn a_burst_travels_in_batches_and_loses_nothing() {
     let home = home();

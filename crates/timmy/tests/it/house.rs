@@ -20,7 +20,7 @@ fn quiet() -> Engine {
     engine(Vec::new(), Settings::default())
 }
 
-// shows: Process: a component that panics is restarted with backoff, leaves error.captured, and the rest goes on
+// shows: process: a component that panics is restarted with backoff, leaves error.captured, and the rest goes on
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_that_panics_starts_again_and_the_rest_goes_on() {
     let engine = quiet();
@@ -101,7 +101,7 @@ async fn count(engine: &Engine) -> Option<String> {
     engine.app.ctx.store.read(|r| r.state("count")).await.expect("the state reads")
 }
 
-// shows: Event log: reactors with durable cursors miss nothing across restarts and count nothing twice
+// shows: store: reactors with durable cursors miss nothing across restarts and count nothing twice
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reactor_answers_every_event_once_across_restarts() {
     let mut home = quiet();
@@ -125,7 +125,7 @@ async fn a_reactor_answers_every_event_once_across_restarts() {
     assert_eq!(count(&home).await.as_deref(), Some("6"));
 }
 
-// shows: Event log: a reactor that fails five times on one event parks it and goes on
+// shows: store: a reactor that fails five times on one event parks it and goes on
 #[tokio::test(flavor = "multi_thread")]
 async fn a_poison_event_is_put_aside_after_five_failures() {
     let engine = quiet();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Server, home, run};
 
-// shows: Process: SIGTERM drains and exits 0; the end is in the log; run.json is gone
+// shows: process: SIGTERM drains and exits 0; the end is in the log; run.json is gone
 #[test]
 fn sigterm_ends_the_server_cleanly() {
     let home = home();
@@ -20,7 +20,7 @@ fn sigterm_ends_the_server_cleanly() {
     assert_eq!(names, ["system.started", "system.stopping", "system.started"], "and no crash is told");
 }
 
-// shows: Process: first thought within 5 s of start, with no configuration and no model
+// shows: process: first thought within 5 s of start, with no configuration and no model
 #[test]
 fn the_first_thought_comes_within_five_seconds_of_a_bare_start() {
     let home = home();
@@ -35,7 +35,7 @@ fn the_first_thought_comes_within_five_seconds_of_a_bare_start() {
     assert_eq!(thoughts[0]["provider"], "reflex");
 }
 
-// shows: Process: /health answers within 50 ms while a model call hangs for two minutes
+// shows: process: /health answers within 50 ms while a model call hangs for two minutes
 #[test]
 fn health_answers_at_once_while_a_model_hangs() {
     let home = home();
@@ -65,7 +65,7 @@ fn health_answers_at_once_while_a_model_hangs() {
     assert_eq!(server.terminate(), Some(0), "a hanging model does not hold the end up");
 }
 
-// shows: Process: a second server on the same home is refused with the address of the first
+// shows: process: a second server on the same home is refused with the address of the first
 #[test]
 fn one_home_has_one_server() {
     let home = home();
@@ -76,7 +76,7 @@ fn one_home_has_one_server() {
     assert_eq!(server.get("/api/status")["state"].as_str().map(str::is_empty), Some(false));
 }
 
-// shows: Process: a crash of the last run is told at the next start
+// shows: process: a crash of the last run is told at the next start
 #[test]
 fn a_killed_run_is_told_as_a_crash() {
     let home = home();
@@ -87,7 +87,7 @@ fn a_killed_run_is_told_as_a_crash() {
     assert_eq!(crashes["items"].as_array().map(Vec::len), Some(1));
 }
 
-// shows: Store: a damaged timmy.db is detected, never overwritten, and Timmy says what to do
+// shows: store: a damaged timmy.db is detected, never overwritten, and Timmy says what to do
 #[test]
 fn a_damaged_database_is_refused_and_left_as_it_is() {
     let home = home();
@@ -113,7 +113,7 @@ fn a_damaged_database_is_refused_and_left_as_it_is() {
     assert_eq!(Server::start(home.path()).terminate(), Some(0), "the good file still works");
 }
 
-// shows: Configuration: a wrong line is told with its number and nothing starts
+// shows: configuration: a wrong line is told with its number and nothing starts
 #[test]
 fn a_wrong_configuration_starts_nothing() {
     let home = home();

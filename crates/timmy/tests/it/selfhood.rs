@@ -15,7 +15,7 @@ fn git(dir: &std::path::Path, args: &[&str]) -> String {
     String::from_utf8_lossy(&out.stdout).trim().to_owned()
 }
 
-// shows: Process: mind/ is a git repository; an edit of the owner takes effect and is committed
+// shows: process: mind/ is a git repository; an edit of the owner takes effect and is committed
 #[tokio::test(flavor = "multi_thread")]
 async fn mind_is_a_repository_and_the_owners_edit_takes_effect() {
     let provider = Arc::new(Scripted::script(vec![Step::Reply("Aye.".into())]));

@@ -19,7 +19,7 @@ fn say(content: &str) -> Say {
     Say { content: content.to_owned(), about: None, channel: "api" }
 }
 
-// shows: Talk: remembered history, real date and state in the prompt
+// shows: talk: remembered history, real date and state in the prompt
 #[tokio::test(flavor = "multi_thread")]
 async fn the_conversation_is_remembered_and_dated() {
     let provider = Arc::new(Scripted::script(vec![Step::Reply("I will.".into()), Step::Reply("It is Ana.".into())]));
@@ -36,7 +36,7 @@ async fn the_conversation_is_remembered_and_dated() {
     engine.stop().await;
 }
 
-// shows: Talk: a model failure is shown as a failure, never as Timmy's words
+// shows: talk: a model failure is shown as a failure, never as Timmy's words
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_is_a_failure_and_can_be_tried_again() {
     let provider = Arc::new(Scripted::script(vec![Step::Fail(Failure::ServerError { status: 502 }), Step::Reply("Now I hear you.".into())]));
@@ -55,7 +55,7 @@ async fn a_failure_is_a_failure_and_can_be_tried_again() {
     engine.stop().await;
 }
 
-// shows: Talk: stop really cancels
+// shows: talk: stop really cancels
 #[tokio::test(flavor = "multi_thread")]
 async fn stop_cancels_the_model_call_and_keeps_what_came() {
     let chunks = vec!["One. ".to_owned(), "Two. ".to_owned(), "Three. ".to_owned()];
@@ -77,7 +77,7 @@ async fn stop_cancels_the_model_call_and_keeps_what_came() {
     engine.stop().await;
 }
 
-// shows: Talk: a question is answered even when the house was stopped before the answer
+// shows: talk: a question is answered even when the house was stopped before the answer
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_left_open_is_answered_after_a_restart() {
     let stuck = Arc::new(Scripted::script(vec![Step::Hang]));
@@ -99,7 +99,7 @@ async fn a_question_left_open_is_answered_after_a_restart() {
     third.stop().await;
 }
 
-// shows: Reflex: answers talk without a model, labelled, and says what it cannot do
+// shows: models: answers talk without a model, labelled, and says what it cannot do
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_model_reflex_answers_and_says_so() {
     let mut engine = engine(vec![Arc::new(Reflex::new("llama3.1:8b-instruct"))], Settings::default());
@@ -110,7 +110,7 @@ async fn without_a_model_reflex_answers_and_says_so() {
     engine.stop().await;
 }
 
-// shows: Talk: bad input gets a clear error and loses nothing
+// shows: talk: bad input gets a clear error and loses nothing
 #[tokio::test(flavor = "multi_thread")]
 async fn bad_messages_are_refused_with_a_hint() {
     let provider = Arc::new(Scripted::script(vec![Step::Hang; 20]));

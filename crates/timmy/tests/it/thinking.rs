@@ -32,7 +32,7 @@ async fn think_through(engine: &Engine, from: usize, to: usize) {
     }
 }
 
-// shows: Thinking engine: 1,000 intervals give 1,000 chained thoughts without fork or gap
+// shows: thinking: 1,000 intervals give 1,000 chained thoughts without fork or gap
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_intervals_give_a_thousand_chained_thoughts() {
     let provider = replies(1_000);
@@ -59,7 +59,7 @@ async fn a_thousand_intervals_give_a_thousand_chained_thoughts() {
     assert!(report.bad.is_none() && report.rows >= 1_000);
 }
 
-// shows: Thinking engine: the chain survives a restart, and the first thought comes at once
+// shows: thinking: the chain survives a restart, and the first thought comes at once
 #[tokio::test(flavor = "multi_thread")]
 async fn the_chain_goes_on_after_a_restart_without_waiting_for_the_interval() {
     let provider = replies(2);
@@ -75,7 +75,7 @@ async fn the_chain_goes_on_after_a_restart_without_waiting_for_the_interval() {
     second.stop().await;
 }
 
-// shows: Thinking engine: never more than one thought in flight; a stuck model makes Timmy rest
+// shows: thinking: never more than one thought in flight; a stuck model makes Timmy rest
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stuck_model_makes_timmy_rest_instead_of_piling_up() {
     let provider = Arc::new(Scripted::script(vec![Step::Hang, Step::Reply("Free again.".into())]));
@@ -97,7 +97,7 @@ async fn a_stuck_model_makes_timmy_rest_instead_of_piling_up() {
     engine.stop().await;
 }
 
-// shows: Thinking engine: yields at once when the owner speaks
+// shows: thinking: yields at once when the owner speaks
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thought_in_the_making_yields_when_the_owner_speaks() {
     let provider = Arc::new(Scripted::script(vec![
@@ -117,7 +117,7 @@ async fn a_thought_in_the_making_yields_when_the_owner_speaks() {
     engine.stop().await;
 }
 
-// shows: Thinking engine: pause, resume, inject, keep, fewer
+// shows: thinking: pause, resume, inject, keep, fewer
 #[tokio::test(flavor = "multi_thread")]
 async fn the_owner_steers_the_thoughts() {
     let provider = replies(10);
@@ -150,7 +150,7 @@ async fn the_owner_steers_the_thoughts() {
     engine.stop().await;
 }
 
-// shows: Thinking engine: quiet hours
+// shows: thinking: quiet hours
 #[tokio::test(flavor = "multi_thread")]
 async fn no_thought_comes_in_quiet_hours() {
     let provider = replies(5);
@@ -168,7 +168,7 @@ async fn no_thought_comes_in_quiet_hours() {
     engine.stop().await;
 }
 
-// shows: Thinking engine: daily budget of calls and tokens
+// shows: thinking: daily budget of calls and tokens
 #[tokio::test(flavor = "multi_thread")]
 async fn a_spent_budget_rests_until_midnight() {
     let provider = replies(10);
@@ -186,7 +186,7 @@ async fn a_spent_budget_rests_until_midnight() {
     engine.stop().await;
 }
 
-// shows: Thinking engine: adaptive rest
+// shows: thinking: adaptive rest
 #[tokio::test(flavor = "multi_thread")]
 async fn thoughts_that_are_alike_make_the_rest_longer() {
     let same = "The archive opens cleanly and I wonder whether the files are the right ones.";
@@ -207,7 +207,7 @@ async fn thoughts_that_are_alike_make_the_rest_longer() {
     engine.stop().await;
 }
 
-// shows: Reflex: speaks only when a fact changed, and never pretends to be a model
+// shows: models: speaks only when a fact changed, and never pretends to be a model
 #[tokio::test(flavor = "multi_thread")]
 async fn reflex_thinks_only_when_a_fact_changed() {
     let mut engine = engine(vec![Arc::new(Reflex::new("a-model"))], plain());
@@ -229,7 +229,7 @@ async fn reflex_thinks_only_when_a_fact_changed() {
     engine.stop().await;
 }
 
-// shows: Models: a provider that was down is found when it comes up, and Timmy thinks again at once
+// shows: models: a provider that was down is found when it comes up, and Timmy thinks again at once
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_is_told_with_its_reason_and_the_next_thought_waits() {
     let provider = Arc::new(Scripted::script(vec![
@@ -246,7 +246,7 @@ async fn a_failure_is_told_with_its_reason_and_the_next_thought_waits() {
     engine.stop().await;
 }
 
-// shows: Thinking engine: its own conversation, three-thought continuity, six seeds
+// shows: thinking: its own conversation, three-thought continuity, six seeds
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thought_is_asked_with_the_last_three_and_without_the_talk() {
     let provider = replies(60);

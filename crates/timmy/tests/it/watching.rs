@@ -39,7 +39,7 @@ fn plain() -> Settings {
     Settings { thinking: ThinkingSettings { adaptive_rest: false, ..ThinkingSettings::default() }, ..Settings::default() }
 }
 
-// shows: Watched folders: a real git project is observed and its name stands in a reflex thought
+// shows: watching: a real git project is observed and its name stands in a reflex thought
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watched_project_becomes_a_thought_without_any_model() {
     let place = tempfile::tempdir().expect("a folder");
@@ -58,7 +58,7 @@ async fn a_watched_project_becomes_a_thought_without_any_model() {
     engine.stop().await;
 }
 
-// shows: Watched folders: observations reach the model as bounded, fenced, local-only data
+// shows: watching: observations reach the model as bounded, fenced, local-only data
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_seen_is_data_for_the_model_and_stays_here() {
     let place = tempfile::tempdir().expect("a folder");
@@ -85,7 +85,7 @@ async fn what_was_seen_is_data_for_the_model_and_stays_here() {
     engine.stop().await;
 }
 
-// shows: Watched folders: bad paths are refused with a hint; a folder that goes away is told once
+// shows: watching: bad paths are refused with a hint; a folder that goes away is told once
 #[tokio::test(flavor = "multi_thread")]
 async fn folders_that_cannot_be_watched_are_refused_and_lost_ones_are_told() {
     let place = tempfile::tempdir().expect("a folder");

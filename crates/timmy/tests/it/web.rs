@@ -6,7 +6,7 @@ use crate::support::{Server, home, json as cli_json};
 
 const QUIET: [(&str, &str); 2] = [("TIMMY__CASCADE__PROVIDERS", "scripted"), ("TIMMY__THINKING__ENABLED", "false")];
 
-// shows: Authentication: on by default, also on the loopback; only health and login are open
+// shows: login: on by default, also on the loopback; only health and login are open
 #[test]
 fn nothing_but_health_and_login_is_open() {
     let home = home();
@@ -32,7 +32,7 @@ fn nothing_but_health_and_login_is_open() {
     }
 }
 
-// shows: Authentication: a one-time code works once; wrong codes are throttled also from the loopback
+// shows: login: a one-time code works once; wrong codes are throttled also from the loopback
 #[test]
 fn a_code_works_once_and_guessing_is_throttled() {
     let home = home();
@@ -77,7 +77,7 @@ fn session(server: &Server) -> (String, String) {
     (cookie, csrf)
 }
 
-// shows: Authentication: foreign hosts, foreign origins and forms without their word change nothing
+// shows: login: foreign hosts, foreign origins and forms without their word change nothing
 #[test]
 fn cross_site_requests_change_nothing() {
     let home = home();
@@ -111,7 +111,7 @@ fn cross_site_requests_change_nothing() {
     assert_eq!(injected(&server), 1);
 }
 
-// shows: Interface: every wrong body, query, header and id gets a clear message with a hint and no 5xx
+// shows: api: every wrong body, query, header and id gets a clear message with a hint and no 5xx
 #[test]
 fn bad_input_gets_a_clear_message_and_never_a_5xx() {
     let home = home();
@@ -173,7 +173,7 @@ fn bad_input_gets_a_clear_message_and_never_a_5xx() {
     assert_eq!(server.request("GET", "/health", &[], None).0, 200, "and the process lives");
 }
 
-// shows: Interface: a body over 1 MiB is refused before it is read
+// shows: api: a body over 1 MiB is refused before it is read
 #[test]
 fn a_huge_body_is_refused_before_it_is_read() {
     let home = home();
@@ -192,7 +192,7 @@ fn a_huge_body_is_refused_before_it_is_read() {
     assert_eq!(server.request("GET", "/health", &[], None).0, 200);
 }
 
-// shows: Interface: lists, thoughts and events keep the promised shapes
+// shows: api: lists, thoughts and events keep the promised shapes
 #[test]
 fn shapes_are_as_promised() {
     let home = home();
@@ -236,7 +236,7 @@ fn shapes_are_as_promised() {
     }
 }
 
-// shows: Models: with no model the router answers 503 and reflex never answers there
+// shows: models: with no model the router answers 503 and reflex never answers there
 #[test]
 fn without_a_model_the_router_says_so() {
     let home = home();

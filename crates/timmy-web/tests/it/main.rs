@@ -1,0 +1,9 @@
+//! The server from outside: over real sockets, with a real engine over a temporary home and scripted models.
+
+#![expect(clippy::expect_used, reason = "a test fails by panicking, with the reason")]
+
+mod doors;
+mod feed;
+mod house;
+mod pages;
+mod programs;

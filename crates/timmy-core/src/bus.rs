@@ -32,6 +32,12 @@ impl Subscription {
         Self { store: store.clone(), patterns, after, head: store.head() }
     }
 
+    /// Whether no event is wanted at all.
+    #[must_use]
+    pub fn is_deaf(&self) -> bool {
+        self.patterns.is_empty()
+    }
+
     /// The position up to which everything has been looked at.
     #[must_use]
     pub const fn position(&self) -> Seq {

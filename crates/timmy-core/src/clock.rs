@@ -48,5 +48,8 @@ pub fn next_local_minute(clock: &dyn Clock, at: Timestamp, minute_of_day: u32) -
     let now_seconds = i64::from(t.hour()) * 3_600 + i64::from(t.minute()) * 60 + i64::from(t.second());
     let ahead = i64::from(minute_of_day) * 60 - now_seconds;
     let ahead = if ahead > 0 { ahead } else { ahead + 86_400 };
-    Timestamp::from_micros((at.unix_seconds() + ahead) * 1_000_000)
+    let target = Timestamp::from_micros((at.unix_seconds() + ahead) * 1_000_000);
+    // On a day on which the clocks change, the offset there is another one.
+    let shift = clock.offset_at(at).whole_seconds() - clock.offset_at(target).whole_seconds();
+    Timestamp::from_micros(target.micros() + i64::from(shift) * 1_000_000)
 }

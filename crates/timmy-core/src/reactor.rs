@@ -1,9 +1,11 @@
 //! Reactors answer events. Their cursor is durable and moves in the transaction of their effect:
 //! an event is delivered at least once, its local effect happens exactly once.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use timmy_domain::bus::Pattern;
 use timmy_domain::event::ReactorParked;
 use timmy_domain::text::{cut, one_line};
@@ -34,6 +36,8 @@ pub trait Reactor: Send + Sync + 'static {
     fn interest(&self) -> Vec<Pattern>;
     /// Answers one event. May be called again for the same event, so it must be safe to repeat.
     fn react<'a>(&'a self, ctx: &'a Ctx, record: &'a Record) -> BoxFuture<'a, Result<Effect, Fault>>;
+    /// What is changed when the event is put aside after [`TRIES_MAX`] failures, the last of them `why`.
+    fn parked(&self, record: &Record, why: &Fault) -> Effect;
     /// The event is settled: its effect is committed, or it was put aside. Lets go of what was held for it.
     fn settled(&self, record: &Record);
 }
@@ -80,7 +84,10 @@ async fn answer(ctx: &Ctx, reactor: &dyn Reactor, record: &Record) -> Result<boo
             }
         }
         let tried = tokio::select! {
-            effect = reactor.react(ctx, record) => effect,
+            effect = AssertUnwindSafe(reactor.react(ctx, record)).catch_unwind() => effect.unwrap_or_else(|_| {
+                // A panic is one of the tries, or the same event would stop this part at every start.
+                Err(Fault("panicked".to_owned()))
+            }),
             () = ctx.stop.cancelled() => return Ok(false),
         };
         let done = match tried {
@@ -103,8 +110,10 @@ async fn answer(ctx: &Ctx, reactor: &dyn Reactor, record: &Record) -> Result<boo
         }
     }
     let message = cut(&one_line(&last.0), 300);
+    let aside = reactor.parked(record, &last);
     ctx.store
         .write(move |tx| {
+            aside(tx)?;
             let parked = ReactorParked { reactor: name.to_owned(), event_seq: seq, message };
             tx.append(NewEvent::new("reactor", parked).caused_by(seq))?;
             tx.set_cursor(name, seq)

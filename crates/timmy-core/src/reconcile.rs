@@ -63,6 +63,9 @@ async fn drive(ctx: Ctx, reconciler: Arc<dyn Reconciler>) -> Result<(), Fault> {
 
 /// Waits for the next event of interest.
 async fn ring(bell: &mut Subscription) -> Result<(), Fault> {
+    if bell.is_deaf() {
+        std::future::pending::<()>().await;
+    }
     while bell.next().await?.records.is_empty() {}
     Ok(())
 }

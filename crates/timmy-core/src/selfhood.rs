@@ -78,26 +78,25 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    fn swap(&self, fresh: Option<String>) -> Option<String> {
-        let mut kept = self.fingerprint.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        std::mem::replace(&mut *kept, fresh)
+    fn known(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.fingerprint.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     async fn keep(&self, ctx: &Ctx) -> Result<Found, Fault> {
-        let ensured = mind::ensure(&ctx.mind_dir, &DEFAULTS).await;
-        let dir = ctx.mind_dir.clone();
-        let fresh =
-            tokio::task::spawn_blocking(move || mind::fingerprint(&dir)).await.map_err(|e| Fault(e.to_string()))?;
-        if let Err(error) = ensured {
-            self.swap(Some(fresh));
-            return Ok(Found::Trouble(format!("mind/ is not under version control: {error}")));
-        }
-        let before = self.swap(Some(fresh.clone()));
-        if before.as_ref() == Some(&fresh) {
+        let seen = fingerprint(&ctx.mind_dir).await?;
+        if self.known().as_ref() == Some(&seen) {
             return Ok(Found::Well("no edit since the last look".to_owned()));
         }
-        let edit = mind::commit_edits(&ctx.mind_dir, "Keep what the owner edited").await;
-        let edit = edit.map_err(|e| Fault(e.to_string()))?;
+        if let Err(error) = mind::ensure(&ctx.mind_dir, &DEFAULTS).await {
+            return Ok(Found::Trouble(format!("mind/ is not under version control: {error}")));
+        }
+        let fresh = fingerprint(&ctx.mind_dir).await?;
+        let edit = match mind::commit_edits(&ctx.mind_dir, "Keep what the owner edited").await {
+            Ok(edit) => edit,
+            // Not noted as known, so the next look tries again.
+            Err(error) => return Ok(Found::Trouble(format!("an edit of mind/ is not committed yet: {error}"))),
+        };
+        *self.known() = Some(fresh);
         let Some(edit) = edit else {
             return Ok(Found::Well("all of mind/ is committed".to_owned()));
         };
@@ -106,6 +105,11 @@ impl Keeper {
         ctx.tell(NewEvent::new("mind", MindChanged { files }).by(Actor::Owner)).await?;
         Ok(Found::Well(note))
     }
+}
+
+async fn fingerprint(dir: &Path) -> Result<String, Fault> {
+    let dir = dir.to_owned();
+    tokio::task::spawn_blocking(move || mind::fingerprint(&dir)).await.map_err(|e| Fault(e.to_string()))
 }
 
 /// Which files the commit `sha` changed, at most [`CHANGED_MAX`].

@@ -1,6 +1,6 @@
 //! The settings of the engine.
 
-use timmy_domain::settings;
+use timmy_domain::{Sensitivity, settings};
 
 settings! {
     /// The always-on thinking loop.
@@ -9,7 +9,8 @@ settings! {
         enabled: bool = true, Free;
         /// Seconds between two thoughts.
         interval_seconds: u64 = 300, Range(1, 86_400);
-        /// Whether Timmy rests longer when he repeats himself, when models fail, when the machine is busy or when you have been away.
+        /// Whether Timmy rests longer when he repeats himself, when the machine is busy or when you have been away.
+        /// After a thought that failed he always does.
         adaptive_rest: bool = true, Free;
         /// Local time of day at which quiet hours begin, such as "22:00"; empty for none. Timmy does not think in quiet hours.
         quiet_from: String = String::new(), TimeOfDay;
@@ -51,8 +52,23 @@ settings! {
     pub struct PrivacySettings in "privacy" {
         /// Whether thoughts and what they grow from may go to a remote provider.
         thoughts_may_leave: bool = false, Free;
-        /// Whether what was seen in watched folders may go to a remote provider.
+        /// Whether what was seen in watched folders may go to a remote provider, in talk and, together with
+        /// thoughts_may_leave, in thoughts.
         folders_may_leave: bool = false, Free;
+    }
+}
+
+impl PrivacySettings {
+    /// The label of Timmy's thoughts and of answers made on this machine.
+    #[must_use]
+    pub fn thoughts(&self) -> Sensitivity {
+        if self.thoughts_may_leave { Sensitivity::Open } else { Sensitivity::LocalOnly }
+    }
+
+    /// The label of what was seen in watched folders.
+    #[must_use]
+    pub fn folders(&self) -> Sensitivity {
+        if self.folders_may_leave { Sensitivity::Open } else { Sensitivity::LocalOnly }
     }
 }
 

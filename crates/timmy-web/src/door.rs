@@ -4,7 +4,9 @@ use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use axum::body::{Body, BodyDataStream, Bytes};
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -100,26 +102,54 @@ pub fn encoded(text: &str) -> String {
     out
 }
 
-/// Lets a request in, with who it is of, or says why not.
+/// Lets a request in, with who it is of, or says why not. What a refused request still sends is read away.
 async fn admit(web: &Web, request: Request) -> Result<(Option<Visit>, Request), Refusal> {
-    let headers = request.headers();
-    let host = guard::host_of(headers, request.uri())?;
-    let reached = request.extensions().get::<Reached>().map(|r| r.0);
+    let (parts, body) = request.into_parts();
+    let body = body.into_data_stream();
+    let (who, origin) = match known(web, &parts).await {
+        Ok(known) => known,
+        Err(problem) => {
+            // A client that waits to be told to go on has sent nothing.
+            if !parts.headers.contains_key(header::EXPECT) {
+                drain(body);
+            }
+            return Err(problem.into());
+        }
+    };
+    // Read as a whole here: a handler that has no use for a body would otherwise leave it on the connection.
+    let mut request = axum::http::Request::from_parts(parts, gathered(body).await?);
+    let Some(who) = who else { return Ok((None, request.map(Body::from))) };
+    let acts = guard::is_unsafe(request.method());
+    if who.via == Via::Cookie && acts {
+        meant(&request, &who, origin)?;
+    }
+    let visit = visit(&request, who);
+    if visit.who.via == Via::Cookie && (acts || !visit.script) {
+        web.app.thinking.owner_was_here();
+    }
+    request.extensions_mut().insert(visit.clone());
+    Ok((Some(visit), request.map(Body::from)))
+}
+
+/// Who a request is of, and where it comes from; nobody where the door is open.
+async fn known(web: &Web, request: &Parts) -> Result<(Option<Who>, Origin), Problem> {
+    let headers = &request.headers;
+    let host = guard::host_of(headers, &request.uri)?;
+    let reached = request.extensions.get::<Reached>().map(|r| r.0);
     if !web.hosts.allow(host, reached) {
-        return Err(guard::forbidden_host().into());
+        return Err(guard::forbidden_host());
     }
     let origin = guard::origin(headers, host);
-    let acts = guard::is_unsafe(request.method());
+    let acts = guard::is_unsafe(&request.method);
     if origin == Origin::Foreign && (acts || headers.contains_key(header::UPGRADE)) {
-        return Err(guard::forbidden_origin().into());
+        return Err(guard::forbidden_origin());
     }
     if declared_bytes(headers).is_some_and(|bytes| bytes > BODY_BYTES_MAX as u64) {
-        drain(request);
-        return Err(ask::too_large().into());
+        return Err(ask::too_large());
     }
-    let door = request.extensions().get::<MatchedPath>().map_or(Door::Owner, |path| routes::door_of(path.as_str()));
+    let door = request.extensions.get::<MatchedPath>().map_or(Door::Owner, |path| routes::door_of(path.as_str()));
     if door == Door::Open {
-        return Ok((None, request));
+        return Ok((None, origin));
     }
     let who = auth::who(web, headers).await?;
     let needed = match (door, acts) {
@@ -128,15 +158,23 @@ async fn admit(web: &Web, request: Request) -> Result<(Option<Visit>, Request), 
         (_, false) => Scope::Read,
     };
     if who.principal.scope < needed {
-        return Err(forbidden_scope(needed).into());
+        return Err(forbidden_scope(needed));
     }
-    let mut request = if who.via == Via::Cookie && acts { meant(request, &who, origin).await? } else { request };
-    let visit = visit(&request, who);
-    if visit.who.via == Via::Cookie && (acts || !visit.script) {
-        web.app.thinking.owner_was_here();
+    Ok((Some(who), origin))
+}
+
+/// The whole body, within its bound.
+async fn gathered(mut body: BodyDataStream) -> Result<Bytes, Refusal> {
+    let mut whole = Vec::new();
+    while let Some(more) = body.next().await {
+        let more = more.map_err(|_| Problem::invalid("broken_off", "The body broke off.", "Send it again."))?;
+        if whole.len() + more.len() > BODY_BYTES_MAX {
+            drain(body);
+            return Err(ask::too_large().into());
+        }
+        whole.extend_from_slice(&more);
     }
-    request.extensions_mut().insert(visit.clone());
-    Ok((Some(visit), request))
+    Ok(whole.into())
 }
 
 fn declared_bytes(headers: &HeaderMap) -> Option<u64> {
@@ -152,7 +190,7 @@ fn forbidden_scope(needed: Scope) -> Problem {
     )
 }
 
-fn visit(request: &Request, who: Who) -> Visit {
+fn visit(request: &axum::http::Request<Bytes>, who: Who) -> Visit {
     let headers = request.headers();
     let (theme, density) = auth::look(headers);
     let page = headers.get("hx-current-url").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
@@ -166,31 +204,21 @@ fn visit(request: &Request, who: Who) -> Visit {
     }
 }
 
-/// Reads the session's word from the header or the form, and lets the request through when it was meant.
-async fn meant(request: Request, who: &Who, origin: Origin) -> Result<Request, Refusal> {
-    let wanted = who.principal.csrf.as_deref().unwrap_or_default();
-    let form = matches!(Encoding::of(request.headers()), Encoding::Form | Encoding::Other);
-    let shown = request.headers().get("x-csrf-token").and_then(|v| v.to_str().ok()).map(str::to_owned);
-    if shown.is_some() || Encoding::of(request.headers()) != Encoding::Form {
-        guard::meant(form, origin, shown.as_deref(), wanted)?;
-        return Ok(request);
+/// Whether a browser's act was meant, by the session's word in the header or in the form.
+fn meant(request: &axum::http::Request<Bytes>, who: &Who, origin: Origin) -> Result<(), Problem> {
+    let encoding = Encoding::of(request.headers());
+    let form = matches!(encoding, Encoding::Form | Encoding::Other);
+    let mut shown = request.headers().get("x-csrf-token").and_then(|v| v.to_str().ok()).map(str::to_owned);
+    if shown.is_none() && encoding == Encoding::Form {
+        // The word is made of hexadecimal digits, so no form writes it in another way.
+        let word = request.body().split(|b| *b == b'&').find_map(|pair| pair.strip_prefix(b"csrf="));
+        shown = word.map(|word| String::from_utf8_lossy(word).into_owned());
     }
-    let (parts, inner) = request.into_parts();
-    let again = parts.clone();
-    let bytes = ask::body(Request::from_parts(parts, inner)).await?;
-    // The word is made of hexadecimal digits, so no form writes it in another way.
-    let shown = bytes.split(|b| *b == b'&').find_map(|pair| pair.strip_prefix(b"csrf="));
-    let shown = shown.map(|word| String::from_utf8_lossy(word).into_owned());
-    guard::meant(form, origin, shown.as_deref(), wanted)?;
-    Ok(Request::from_parts(again, bytes.into()))
+    guard::meant(form, origin, shown.as_deref(), who.principal.csrf.as_deref().unwrap_or_default())
 }
 
-/// Reads a refused body away in the background. A client that waits to be told to go on has sent nothing.
-fn drain(request: Request) {
-    if request.headers().contains_key(header::EXPECT) {
-        return;
-    }
-    let mut body = request.into_body().into_data_stream();
+/// Reads a refused body away in the background, within its bounds.
+fn drain(mut body: BodyDataStream) {
     tokio::spawn(tokio::time::timeout(Duration::from_secs(DRAIN_SECONDS), async move {
         let mut bytes = 0;
         while let Some(Ok(more)) = body.next().await {
@@ -201,3 +229,6 @@ fn drain(request: Request) {
         }
     }));
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! The machine's clock, and the owner's offset from UTC.
 
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use time::UtcOffset;
 use timmy_core::clock::{BoxFuture, Clock};
@@ -10,15 +10,18 @@ use timmy_domain::Timestamp;
 /// The longest single sleep, in seconds: after a suspend or a set clock, time is looked at again this soon.
 const SLEEP_SECONDS_MAX: u64 = 20;
 
+/// How long the rules of the time zone are believed, in seconds.
+const ZONE_SECONDS: u64 = 3_600;
+
 /// The machine's clock.
 pub struct SystemClock {
-    /// The rules of the owner's time zone with its last answer; `None` when the machine has none, which means UTC.
-    zone: Mutex<Option<tz::TimeZone>>,
+    /// The rules of the owner's time zone, and when they were read; without rules it is UTC.
+    zone: Mutex<(Option<tz::TimeZone>, Instant)>,
 }
 
 impl Default for SystemClock {
     fn default() -> Self {
-        Self { zone: Mutex::new(tz::TimeZone::local().ok()) }
+        Self { zone: Mutex::new((tz::TimeZone::local().ok(), Instant::now())) }
     }
 }
 
@@ -37,8 +40,11 @@ impl Clock for SystemClock {
 
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()> {
         Box::pin(async move {
+            // Measured too, so that a clock set back by a day does not make a minute last a day.
+            let wait = at.since(now());
+            let began = Instant::now();
             loop {
-                let left = at.since(now());
+                let left = at.since(now()).min(wait.saturating_sub(began.elapsed()));
                 if left.is_zero() {
                     return;
                 }
@@ -48,8 +54,12 @@ impl Clock for SystemClock {
     }
 
     fn offset_at(&self, at: Timestamp) -> UtcOffset {
-        let zone = self.zone.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let seconds = zone.as_ref().and_then(|z| z.find_local_time_type(at.unix_seconds()).ok()).map_or(0, |t| t.ut_offset());
+        let mut zone = self.zone.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if zone.1.elapsed() > Duration::from_secs(ZONE_SECONDS) {
+            // The owner may have travelled.
+            *zone = (tz::TimeZone::local().ok(), Instant::now());
+        }
+        let seconds = zone.0.as_ref().and_then(|z| z.find_local_time_type(at.unix_seconds()).ok()).map_or(0, |t| t.ut_offset());
         UtcOffset::from_whole_seconds(seconds).unwrap_or(UtcOffset::UTC)
     }
 }

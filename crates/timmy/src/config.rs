@@ -6,7 +6,6 @@ use std::fmt;
 use timmy_core::settings::{
     ErrorFeedbackSettings, PrivacySettings, Settings, TalkSettings, ThinkingSettings, WatchSettings,
 };
-use timmy_domain::Secret;
 use timmy_domain::settings::{KeyInfo, Section, Value};
 use timmy_llm::{CascadeSettings, OllamaSettings, ScriptedSettings};
 use timmy_web::settings::{FeedSettings, ServerSettings};
@@ -197,7 +196,7 @@ impl Config {
 
     fn set(&mut self, section: &str, key: &str, value: &Value, source: Source) -> Result<(), String> {
         let mut sections = self.sections();
-        let names: Vec<&str> = sections.iter().map(|s| s.name()).chain([PROVIDER_TABLE]).collect();
+        let names: Vec<&str> = sections.iter().map(|s| s.name()).collect();
         let Some(found) = sections.iter_mut().find(|s| s.name() == section) else {
             return Err(unknown("section", section, &names));
         };
@@ -223,7 +222,7 @@ impl Config {
         self.set(section, key, &value, Source::Environment(name.to_owned()))
     }
 
-    /// Each name in the cascade must be a provider that exists.
+    /// What no single key can check: names of providers, and keys that only make sense together.
     fn check_names(&self, faults: &mut Vec<String>) {
         let mut known: Vec<&str> = vec!["ollama", "scripted", "reflex"];
         known.extend(self.providers.keys().map(String::as_str));
@@ -232,9 +231,16 @@ impl Config {
                 faults.push(format!("[cascade] providers: {}", unknown("provider", name, &known)));
             }
         }
-        if self.cascade.prefer != "auto" && !known.contains(&self.cascade.prefer.as_str()) {
-            known.push("auto");
-            faults.push(format!("[cascade] prefer: {}", unknown("provider", &self.cascade.prefer, &known)));
+        let mut preferable: Vec<&str> = self.cascade.providers.iter().map(String::as_str).collect();
+        preferable.push("auto");
+        if !preferable.contains(&self.cascade.prefer.as_str()) {
+            faults.push(format!("[cascade] prefer: {}", unknown("provider of [cascade] providers", &self.cascade.prefer, &preferable)));
+        }
+        if self.thinking.quiet_from.is_empty() != self.thinking.quiet_until.is_empty() {
+            faults.push("[thinking] quiet_from and quiet_until: set both for quiet hours, or neither".to_owned());
+        }
+        if self.server.bind.parse::<std::net::IpAddr>().is_err() {
+            faults.push(format!("[server] bind: {:?} is no address; use 127.0.0.1 for this machine only", self.server.bind));
         }
     }
 
@@ -271,12 +277,6 @@ impl Config {
             privacy: self.privacy.clone(),
             error_feedback: self.error_feedback.clone(),
         }
-    }
-
-    /// The key of a provider; empty when none is set.
-    #[must_use]
-    pub fn api_key(&self, provider: &str) -> Secret {
-        self.providers.get(provider).map(|p| p.api_key.clone()).unwrap_or_default()
     }
 }
 

@@ -4,6 +4,7 @@
 //! command is written once.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use serde_json::Value;
@@ -16,6 +17,9 @@ use timmy_web::client::{Client, ClientError};
 use crate::commands::Global;
 use crate::home::{Home, Lock};
 use crate::wire;
+
+/// How long a stopped answer may take to be stored, in milliseconds.
+const SETTLE_MS_MAX: u64 = 2_000;
 
 /// What the door refused, in the words of the house.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -88,7 +92,7 @@ impl Door {
         }
     }
 
-    /// To the running server, else into the home. The models are asked once whether they are there.
+    /// To the running server, else into the home.
     ///
     /// # Errors
     /// When neither way is open.
@@ -175,6 +179,11 @@ impl Door {
     pub async fn close(self) {
         if let Some(here) = self.here {
             drop(self.client);
+            // An answer that was stopped is stored before the house goes, or the next start would answer it after all.
+            let began = tokio::time::Instant::now();
+            while here.app.talk.turns.count() > 0 && began.elapsed() < Duration::from_millis(SETTLE_MS_MAX) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
             here.app.ctx.stop.cancel();
             if let Some(running) = here.running {
                 // A part that failed has reported it already.

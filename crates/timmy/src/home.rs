@@ -4,12 +4,17 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
 /// Bytes of `run.json` that are read.
 const RUN_BYTES_MAX: u64 = 16 * 1024;
+/// How long to wait for a process that holds the home, in milliseconds.
+const LOCK_MS_MAX: u64 = 300;
+/// How often to look, in milliseconds.
+const LOCK_LOOK_MS: u64 = 20;
 
 /// The home directory.
 #[derive(Clone, Debug)]
@@ -97,7 +102,8 @@ impl Home {
         self.path.join("run.json")
     }
 
-    /// Takes the home for this process; `None` when another process has it.
+    /// Takes the home for this process; `None` when another process has it and does not let go within
+    /// [`LOCK_MS_MAX`], as a command does that only looks. What a killed server left behind goes.
     ///
     /// # Errors
     /// When the lock file cannot be used at all.
@@ -105,9 +111,34 @@ impl Home {
         let path = self.path.join("lock");
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
         let file = file.with_context(|| format!("cannot open {}; is the home writable?", path.display()))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Lock { _file: file })),
-            Err(TryLockError::WouldBlock) => Ok(None),
+        let began = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => {
+                    self.clear_run();
+                    return Ok(Some(Lock { _file: file }));
+                }
+                Err(TryLockError::WouldBlock) if began.elapsed() >= Duration::from_millis(LOCK_MS_MAX) => return Ok(None),
+                #[expect(clippy::disallowed_methods, reason = "a command that waits for another has nothing else to do")]
+                Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(LOCK_LOOK_MS)),
+                Err(TryLockError::Error(error)) => {
+                    return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+                }
+            }
+        }
+    }
+
+    /// Whether a process holds this home. Looking does not keep anybody else from looking.
+    fn is_held(&self) -> Result<bool> {
+        let path = self.path.join("lock");
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(error).with_context(|| format!("cannot open {}", path.display())),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(false),
+            Err(TryLockError::WouldBlock) => Ok(true),
             Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
         }
     }
@@ -137,7 +168,7 @@ impl Home {
     /// # Errors
     /// When the home is held by a process that left no usable `run.json`.
     pub fn running(&self) -> Result<Option<Run>> {
-        if !self.path.join("lock").exists() || self.lock()?.is_some() {
+        if !self.is_held()? {
             return Ok(None);
         }
         let path = self.run_file();

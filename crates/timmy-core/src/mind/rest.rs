@@ -141,7 +141,7 @@ fn stretch(s: &Situation) -> (u32, String) {
     let away_hours = s.now.since(s.owner_seen).as_secs() / 3_600;
     if away_hours >= AWAY_HOURS {
         let factor = if away_hours >= 4 * AWAY_HOURS { 4 } else { 2 };
-        return (factor, format!("you have been away for {away_hours} h"));
+        return (factor, "you have been away for a while".to_owned());
     }
     (1, usual)
 }

@@ -45,10 +45,12 @@ pub fn weight_percent(fewer: u64) -> u32 {
     (0..fewer.min(8)).fold(USUAL_WEIGHT, |w, _| w * 6 / 10).max(LOWEST_WEIGHT)
 }
 
-/// Chooses one of the six. News from a watched folder goes first; otherwise chance decides by weight.
+/// Chooses one of the six. News from a watched folder goes first, as far as the owner wants such thoughts; otherwise
+/// chance decides by weight.
 #[must_use]
 pub fn choose(weights: &[u32; 6], lists: &Lists, news: bool, chance: &Chance) -> SeedType {
-    if news {
+    let swarm = SeedType::ALL.iter().position(|s| *s == SeedType::Swarm).map_or(USUAL_WEIGHT, |at| weights[at]);
+    if news && chance.below(USUAL_WEIGHT as usize) < swarm as usize {
         return SeedType::Swarm;
     }
     let mut weights = *weights;

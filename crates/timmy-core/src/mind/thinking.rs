@@ -77,6 +77,8 @@ struct Memory {
     nudged_at: Option<Timestamp>,
     owner_seen: Timestamp,
     told_rest: String,
+    /// Whether a model hung at the last thought, which reflex then made.
+    model_stuck: bool,
 }
 
 impl Thinking {
@@ -95,6 +97,7 @@ impl Thinking {
                 nudged_at: None,
                 owner_seen,
                 told_rest: String::new(),
+                model_stuck: false,
             }),
             look_again: Notify::new(),
             doing: watch::Sender::new(resting),
@@ -177,8 +180,8 @@ impl Thinking {
             () = self.0.look_again.notified() => {}
             () = ctx.attention.until_busy() => {}
             () = ctx.stop.cancelled() => {}
-            rung = bell.next() => {
-                let nudged_at = rung?.records.iter().filter(|r| worth_a_thought(&r.event())).map(|r| r.at).max();
+            nudged_at = news(bell) => {
+                let nudged_at = Some(nudged_at?);
                 self.memory(|m| m.nudged_at = m.nudged_at.max(nudged_at));
             }
         }
@@ -194,8 +197,12 @@ impl Thinking {
         self.0.doing.send_replace(doing);
     }
 
-    /// Shows the rest, and writes an event when its reason is a new and notable one.
+    /// Shows the rest, and writes an event when its reason is a new and notable one. While the owner has asked for a
+    /// thought, that is shown instead.
     async fn tell_rest(&self, until: Option<Timestamp>, why: &str) -> Result<(), Fault> {
+        if self.0.flight.try_lock().is_err() {
+            return Ok(());
+        }
         self.say(Doing::Resting { until, why: why.to_owned() });
         let usual = ["until the next thought is due", "waking up", "you paused it"].contains(&why);
         let told = self.memory(|m| std::mem::replace(&mut m.told_rest, why.to_owned()));
@@ -218,6 +225,11 @@ impl Thinking {
             ctx.store.read(move |r| Ok((r.state(PAUSED_KEY)?, r.spent(&day, PURPOSE)?, r.latest_thoughts(2)?))).await?;
         let settings = &ctx.settings.thinking;
         let load = if settings.adaptive_rest { load_per_core(&ctx.mind_dir).await } else { 0.0 };
+        // The clock may have been set back; what lies in the future then happened just now.
+        self.memory(|m| {
+            m.last_try = m.last_try.map(|at| at.min(now));
+            m.nudged_at = m.nudged_at.map(|at| at.min(now));
+        });
         Ok(self.memory(|m| Situation {
             now,
             enabled: settings.enabled,
@@ -232,7 +244,7 @@ impl Thinking {
             interval: Duration::from_secs(settings.interval_seconds),
             adaptive: settings.adaptive_rest,
             similarity: likeness(&last_two),
-            owner_seen: m.owner_seen,
+            owner_seen: m.owner_seen.max(ctx.attention.last_seen()),
             load,
         }))
     }
@@ -252,6 +264,17 @@ impl Thinking {
         let minute = u32::from(t.hour()) * 60 + u32::from(t.minute());
         let inside = if from <= until { (from..until).contains(&minute) } else { minute >= from || minute < until };
         inside.then(|| next_local_minute(clock, now, until))
+    }
+}
+
+/// Waits for something that is worth a thought, and says when it happened.
+async fn news(bell: &mut Subscription) -> Result<Timestamp, Fault> {
+    loop {
+        let batch = bell.next().await?;
+        let at = batch.records.iter().filter(|r| worth_a_thought(&r.event())).map(|r| r.at).max();
+        if let Some(at) = at {
+            return Ok(at);
+        }
     }
 }
 

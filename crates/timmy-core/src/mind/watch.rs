@@ -75,7 +75,7 @@ impl Watch {
     }
 
     /// Stops watching the folder that `which` names: its number, its path, or its name when no other has it.
-    /// What was seen in it is forgotten; the folder itself is not touched.
+    /// What was seen in it is no longer looked at; thoughts and events about it stay. The folder itself is not touched.
     ///
     /// # Errors
     /// When no folder, or more than one, is meant, or the store fails.
@@ -104,7 +104,9 @@ impl Watch {
         }
         let gone = target.clone();
         let removed = self.ctx.store.write(move |tx| {
-            tx.remove_folder(gone.id)?;
+            if tx.remove_folder(gone.id)?.is_none() {
+                return Ok(());
+            }
             let body = WatchRemoved { folder_id: gone.id, path: gone.path };
             tx.append(NewEvent::new("watch", body).by(Actor::Owner)).map(|_| ())
         });
@@ -166,8 +168,8 @@ impl Watcher {
     async fn keep_failure(ctx: &Ctx, folder: WatchedFolder, why: String) -> Result<(), StoreError> {
         let work = move |tx: &mut timmy_store::Tx<'_>| {
             let now = tx.now();
-            tx.folder_scanned(folder.id, folder.mark.as_deref(), &why, now)?;
-            if folder.error != why {
+            let watched = tx.folder_scanned(folder.id, folder.mark.as_deref(), &why, now)?;
+            if watched && folder.error != why {
                 let body = WatchFailed { folder_id: folder.id, path: folder.path.clone(), why: why.clone() };
                 tx.append(NewEvent::new("watch", body).by(Actor::Timmy))?;
             }

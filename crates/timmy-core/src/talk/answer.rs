@@ -9,7 +9,7 @@ use timmy_domain::message::{Message, MessageStatus};
 use timmy_domain::text::clean;
 use timmy_domain::thought::Thought;
 use timmy_domain::{Event, MessageId, Record, Seq};
-use timmy_llm::{Answer, Call, CascadeError};
+use timmy_llm::{Answer, Call, CascadeError, Finish};
 use timmy_store::NewAnswer;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -46,8 +46,9 @@ impl Answering {
             if message.status != MessageStatus::Open {
                 return Ok(None);
             }
-            let mut history = r.messages(Some(id), HISTORY_MESSAGES_MAX)?;
-            history.reverse();
+            let mut newest = r.messages(None, HISTORY_MESSAGES_MAX)?;
+            newest.reverse();
+            let history = prompt::in_order(newest, id);
             let about = match message.about_thought {
                 Some(thought) => r.thought(thought)?,
                 None => None,
@@ -67,6 +68,7 @@ impl Answering {
         };
         // After a restart nobody has begun the turn yet.
         let turn = self.0.turns.begin(id, ctx.now());
+        turn.restart();
         let texts = SelfTexts {
             persona: selfhood::text(&ctx.mind_dir, "persona.md").await,
             ask: selfhood::text(&ctx.mind_dir, "prompts/talk.md").await,
@@ -101,6 +103,21 @@ impl Reactor for Answering {
         Box::pin(self.react_to(ctx, record))
     }
 
+    fn parked(&self, record: &Record, why: &Fault) -> Effect {
+        let Event::MessageReceived(received) = record.event() else {
+            return Box::new(|_| Ok(()));
+        };
+        let (id, seq) = (received.message_id, record.seq);
+        let reason = format!("The answer could not be made: {why}.");
+        Box::new(move |tx| {
+            let open = tx.message(id)?.is_some_and(|m| m.status == MessageStatus::Open);
+            if open {
+                tx.answer_message(id, &nobody(MessageStatus::Failed, reason, 0, seq))?;
+            }
+            Ok(())
+        })
+    }
+
     fn settled(&self, record: &Record) {
         if let Event::MessageReceived(received) = record.event() {
             self.0.turns.end(received.message_id);
@@ -128,31 +145,44 @@ async fn ask(ctx: &Ctx, request: &timmy_llm::ChatRequest, turn: &Arc<Turn>) -> R
     asked
 }
 
+/// An answer that nobody gave: a stop, or a failure in the words of the house.
+fn nobody(status: MessageStatus, content: String, duration_ms: i64, cause: Seq) -> NewAnswer {
+    let (provider, model) = (String::new(), String::new());
+    NewAnswer { status, content, provider, model, place: None, duration_ms, tokens: 0, cause: Some(cause) }
+}
+
 /// What is stored: the whole answer, the part that came before the stop, or the reason why none came.
 fn conclude(cause: Seq, turn: &Turn, asked: Result<Answer, CascadeError>, duration_ms: i64) -> NewAnswer {
-    let nobody = |status, content| NewAnswer {
-        status,
-        content,
-        provider: String::new(),
-        model: String::new(),
-        place: None,
-        duration_ms,
-        tokens: 0,
-        cause: Some(cause),
-    };
     match asked {
-        Ok(answer) if !clean(&answer.content).trim().is_empty() => NewAnswer {
-            status: MessageStatus::Done,
-            content: clean(&answer.content).trim().to_owned(),
-            provider: answer.provider,
-            model: answer.model,
-            place: Some(answer.place),
-            duration_ms,
-            tokens: i64::try_from(answer.usage.prompt_tokens + answer.usage.completion_tokens).unwrap_or(i64::MAX),
-            cause: Some(cause),
-        },
-        Ok(answer) => nobody(MessageStatus::Failed, format!("{} answered with nothing.", answer.provider)),
-        Err(_) if turn.stop.is_cancelled() => nobody(MessageStatus::Stopped, turn.so_far()),
-        Err(error) => nobody(MessageStatus::Failed, error.to_string()),
+        Ok(answer) if !clean(&answer.content).trim().is_empty() => {
+            let mut content = clean(&answer.content).trim().to_owned();
+            if answer.finish == Finish::Length {
+                content.push_str("\n\n(Cut off here: the answer reached [talk] max_tokens.)");
+            }
+            let tokens = answer.usage.prompt_tokens + answer.usage.completion_tokens;
+            NewAnswer {
+                status: MessageStatus::Done,
+                content,
+                provider: answer.provider,
+                model: answer.model,
+                place: Some(answer.place),
+                duration_ms,
+                tokens: i64::try_from(tokens).unwrap_or(i64::MAX),
+                cause: Some(cause),
+            }
+        }
+        Ok(answer) => {
+            nobody(MessageStatus::Failed, format!("{} answered with nothing.", answer.provider), duration_ms, cause)
+        }
+        Err(_) if turn.stop.is_cancelled() => nobody(MessageStatus::Stopped, turn.so_far(), duration_ms, cause),
+        Err(error) => {
+            let partial = clean(&error.partial);
+            let came = if partial.trim().is_empty() {
+                String::new()
+            } else {
+                format!("\n\nUntil then came: {}", partial.trim())
+            };
+            nobody(MessageStatus::Failed, format!("{error}{came}"), duration_ms, cause)
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The conversation: saying something, stopping an answer, asking again, waiting for the end.
 
+use std::sync::{Arc, OnceLock};
+
 use timmy_domain::message::{MESSAGE_CHARS_MAX, Message, MessageStatus, Speaker};
 use timmy_domain::problem::Kind;
 use timmy_domain::text::{clean, plural};
@@ -82,7 +84,8 @@ impl Talk {
             channel: say.channel.to_owned(),
             cause: None,
         };
-        let turns = self.turns.clone();
+        let (turns, begun) = (self.turns.clone(), Arc::new(OnceLock::new()));
+        let begins = Arc::clone(&begun);
         let stored = self.ctx.store.write(move |tx| {
             if let Some(about) = about {
                 if tx.thought(about)?.is_none() {
@@ -91,10 +94,16 @@ impl Talk {
             }
             let message = tx.insert_message(&new)?;
             // Begun within the transaction: the answering part cannot see the message before the turn is there.
-            turns.begin(message.id, message.created_at);
+            turns.begin(begins.get_or_init(|| message.id).to_owned(), message.created_at);
             Ok(Some(message))
         });
-        stored.await.map_err(|e| e.problem())?.ok_or_else(|| {
+        let stored = stored.await;
+        if let (Err(_), Some(id)) = (&stored, begun.get()) {
+            // The disk refused at the very end: nobody will answer, so nobody must wait.
+            self.turns.end(*id);
+        }
+        self.ctx.attention.seen(self.ctx.now());
+        stored.map_err(|e| e.problem())?.ok_or_else(|| {
             Problem::unknown(
                 "unknown_thought",
                 "The thought you reply to is not there.",
@@ -165,6 +174,11 @@ impl Talk {
             turns.begin(question, now);
             Ok(message.ok_or_else(|| unknown(question)))
         });
-        reopened.await.map_err(|e| e.problem())?
+        let reopened = reopened.await;
+        if reopened.is_err() {
+            self.turns.end(question);
+        }
+        self.ctx.attention.seen(now);
+        reopened.map_err(|e| e.problem())?
     }
 }

@@ -1,12 +1,12 @@
 //! How Timmy asks a model for an answer: persona, present state, remembered conversation, the question.
 
-use timmy_domain::Sensitivity;
+use timmy_domain::{MessageId, Sensitivity};
 use timmy_domain::message::{Message, MessageStatus, Speaker};
 use timmy_domain::text::{cut, tokens_estimate};
 use timmy_domain::thought::{Place, Thought};
 use timmy_llm::{Brief, ChatMessage, ChatRequest, Part, Role, TaskClass};
 
-use crate::scene::Scene;
+use crate::scene::{Scene, quoted};
 use crate::settings::Settings;
 
 /// Characters of a thought that is replied to.
@@ -33,10 +33,12 @@ pub fn request(
     settings: &Settings,
 ) -> ChatRequest {
     let open = |text: String| Part { text, sensitivity: Sensitivity::Open, droppable: false };
-    let here = |text: String| Part { text, sensitivity: Sensitivity::LocalOnly, droppable: true };
+    let labelled = |text: String, sensitivity| Part { text, sensitivity, droppable: true };
+    let (thoughts, folders) = (settings.privacy.thoughts(), settings.privacy.folders());
+    let here = |text: String| labelled(text, thoughts.join(folders));
     let system = vec![
         open(format!("{}\n\n{}\n\nIt is {}.", texts.persona, texts.ask, scene.date_words)),
-        here(format!("\n\nThe present state:\n{}", scene.state_lines().join("\n"))),
+        labelled(format!("\n\nThe present state:\n{}", scene.state_lines().join("\n")), folders),
     ];
     let mut messages = vec![message(Role::System, system)];
     for said in within(history, settings.talk.history_tokens) {
@@ -50,6 +52,12 @@ pub fn request(
         });
     }
     let mut asked = Vec::new();
+    if !scene.observations.is_empty() {
+        asked.push(labelled(format!("{}\n", quoted(&scene.seen_lines().join("\n"))), folders));
+    }
+    if !scene.thoughts.is_empty() {
+        asked.push(here(format!("{}\n\n", scene.thought_lines().join("\n"))));
+    }
     if let Some(thought) = about {
         asked.push(here(format!("About your thought: “{}”\n\n", cut(&thought.content, ABOUT_CHARS_MAX))));
     }
@@ -69,6 +77,19 @@ pub fn request(
 
 fn message(role: Role, parts: Vec<Part>) -> ChatMessage {
     ChatMessage { role, parts, tool_calls: Vec::new(), tool_call_id: None }
+}
+
+/// The conversation before `question`, each answer directly after what it answers: somebody who asks twice before
+/// the first answer must not be answered twice. `stored` is given oldest first.
+#[must_use]
+pub fn in_order(stored: Vec<Message>, question: MessageId) -> Vec<Message> {
+    let settled = |m: &&Message| m.speaker == Speaker::Owner && m.id != question && m.status != MessageStatus::Open;
+    let mut order = Vec::new();
+    for said in stored.iter().filter(settled) {
+        order.push(said.clone());
+        order.extend(stored.iter().filter(|m| m.answers == Some(said.id)).cloned());
+    }
+    order
 }
 
 /// The newest part of `history` (given oldest first) that fits `tokens_max`, oldest first. Failures are no one's
@@ -94,7 +115,7 @@ pub fn within(history: &[Message], tokens_max: u64) -> Vec<&Message> {
 
 #[cfg(test)]
 mod tests {
-    use timmy_domain::{MessageId, Timestamp};
+    use timmy_domain::Timestamp;
 
     use super::*;
 
@@ -128,6 +149,23 @@ mod tests {
         assert_eq!(contents(1_000), [400, 9, 10]);
         assert_eq!(contents(40), [9, 10]);
         assert_eq!(contents(0), Vec::<usize>::new());
+    }
+
+    #[test]
+    fn an_answer_follows_what_it_answers_whatever_was_asked_in_between() {
+        let id = |n: u8| MessageId::new(1, &[n; 10]);
+        let own = |n: u8, status| Message { id: id(n), ..said(Speaker::Owner, status, "asked") };
+        let answer = |n: u8, to: u8| Message { id: id(n), answers: Some(id(to)), ..said(Speaker::Timmy, MessageStatus::Done, "told") };
+        let stored = vec![
+            own(1, MessageStatus::Answered),
+            own(2, MessageStatus::Answered),
+            answer(3, 1),
+            own(4, MessageStatus::Open),
+            answer(5, 2),
+            own(6, MessageStatus::Open),
+        ];
+        let order: Vec<MessageId> = in_order(stored, id(4)).iter().map(|m| m.id).collect();
+        assert_eq!(order, [id(1), id(3), id(2), id(5)]);
     }
 
     #[test]

@@ -19,7 +19,8 @@ pub struct Turn {
     pub stop: CancellationToken,
     text: Mutex<String>,
     progress: watch::Sender<Progress>,
-    _held: Held,
+    /// Let go when the turn ends, even while somebody still listens to what came.
+    held: Mutex<Option<Held>>,
 }
 
 /// How far a turn is.
@@ -46,6 +47,12 @@ impl Turn {
         let bytes = text.len();
         drop(text);
         self.progress.send_modify(|p| p.bytes = bytes);
+    }
+
+    /// Begins the answer anew, after a try that could not be stored.
+    pub fn restart(&self) {
+        self.text.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.progress.send_modify(|p| p.bytes = 0);
     }
 
     /// The answer so far.
@@ -109,7 +116,7 @@ impl Turns {
                 stop: CancellationToken::new(),
                 text: Mutex::default(),
                 progress: watch::Sender::new(Progress { bytes: 0, ended: false }),
-                _held: self.attention.hold(),
+                held: Mutex::new(Some(self.attention.hold())),
             })
         };
         Arc::clone(self.open().entry(question).or_insert_with(begin))
@@ -145,6 +152,7 @@ impl Turns {
     pub fn end(&self, question: MessageId) {
         let ended = self.open().remove(&question);
         if let Some(turn) = ended {
+            turn.held.lock().unwrap_or_else(PoisonError::into_inner).take();
             turn.progress.send_modify(|p| p.ended = true);
         }
     }

@@ -13,6 +13,7 @@ pub const WAIT_SECONDS_MAX: u64 = 300;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Throttle {
     failures: u32,
+    closed_from: Timestamp,
     closed_until: Timestamp,
 }
 
@@ -20,7 +21,8 @@ impl Throttle {
     /// How long nobody may try; zero when the door is open.
     #[must_use]
     pub fn wait(&self, now: Timestamp) -> Duration {
-        self.closed_until.since(now)
+        // A clock that was set back must not lock the owner out for as long.
+        if now < self.closed_from { Duration::ZERO } else { self.closed_until.since(now) }
     }
 
     /// Failures in a row so far.
@@ -35,7 +37,7 @@ impl Throttle {
         let failures = self.failures.saturating_add(1);
         let over = failures.saturating_sub(FREE_FAILURES);
         let seconds = if over == 0 { 0 } else { (1_u64 << (over - 1).min(16)).min(WAIT_SECONDS_MAX) };
-        Self { failures, closed_until: now.plus(Duration::from_secs(seconds)) }
+        Self { failures, closed_from: now, closed_until: now.plus(Duration::from_secs(seconds)) }
     }
 
     /// Somebody came in: the count starts again.

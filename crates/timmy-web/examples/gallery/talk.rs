@@ -92,7 +92,6 @@ pub fn talk(theme: Theme, kind: &str) -> TalkPage {
         older: (!empty).then(|| "/talk?before=1".into()),
         newest: None,
         about: (kind == "reply").then_some(quote),
-        coming: coming && !empty,
         draft: String::new(),
         models: models(!empty),
     }

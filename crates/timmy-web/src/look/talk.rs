@@ -184,10 +184,22 @@ pub struct TalkPage {
     pub newest: Option<String>,
     /// The thought the owner replies to.
     pub about: Option<Quote>,
-    /// Whether an answer is being made on this page.
-    pub coming: bool,
     /// What was typed and refused; empty otherwise.
     pub draft: String,
     /// Who would answer, in the order they are asked.
     pub models: Vec<ModelRow>,
+}
+
+impl TalkPage {
+    /// Where a page without scripts looks again while an answer is being made; `None` when none is.
+    ///
+    /// The address differs from the one of this page by more than its fragment: a browser that is led to the address
+    /// it already shows, with a fragment, only scrolls and loads nothing.
+    #[must_use]
+    pub fn again(&self) -> Option<String> {
+        let turns = self.days.iter().flat_map(|day| &day.turns);
+        let coming = turns.filter(|turn| turn.kind == TurnKind::Coming).last()?;
+        let query = if self.shell.path.contains("still") { "" } else { "?still" };
+        Some(format!("/talk{query}#turn-{}", coming.question))
+    }
 }

@@ -109,7 +109,6 @@ async fn draw(web: &Web, visit: &Visit, part: &Part, typed: Option<(String, Prob
         older: messages.first().filter(|_| more).map(|first| format!("/talk?before={}", first.id)),
         newest: before.map(|_| "/talk".to_owned()),
         about: rows.quote(about, &clock),
-        coming: messages.iter().any(|m| m.status == MessageStatus::Open),
         draft: typed.map(|(text, _)| text).unwrap_or_default(),
         models: models::rows(web),
     })

@@ -3,7 +3,7 @@
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::house::{House, read, refusal};
+use crate::house::{Form, House, read, refusal};
 
 /// What the server answers to these raw bytes.
 async fn raw(house: &House, request: &str) -> String {
@@ -163,6 +163,9 @@ async fn nothing_that_is_sent_makes_the_house_fail() {
     }
     let refused = house.ask("POST", "/api/chat").header("content-type", "application/json").body(long.clone());
     assert_eq!(refusal(refused).await, (413, "too_large".into()));
+    let long = "x".repeat(12 * 1024 * 1024);
+    let refused = house.bare("POST", "/login").header("content-type", "application/json").body(long.clone());
+    assert_eq!(refusal(refused).await, (413, "too_large".into()), "heard while it is still being sent");
     let unsaid = reqwest::Body::wrap_stream(futures_util::stream::iter(long.as_bytes().chunks(65_536).map(|c| Ok::<_, std::io::Error>(c.to_vec())).collect::<Vec<_>>()));
     let refused = house.ask("POST", "/api/chat").header("content-type", "application/json").body(unsaid);
     assert_eq!(refusal(refused).await, (413, "too_large".into()));

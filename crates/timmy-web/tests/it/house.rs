@@ -136,6 +136,24 @@ impl House {
     }
 }
 
+/// Sends fields as a form does.
+pub trait Form {
+    fn form(self, fields: &[(&str, &str)]) -> Self;
+}
+
+impl Form for RequestBuilder {
+    fn form(self, fields: &[(&str, &str)]) -> Self {
+        let encoded = |text: &str| text.bytes().map(|b| format!("%{b:02X}")).collect::<String>();
+        let pair = |(name, value): &(&str, &str)| match *name {
+            // As browsers write it: what needs no encoding has none.
+            "csrf" => format!("csrf={value}"),
+            _ => format!("{name}={}", encoded(value)),
+        };
+        let body = fields.iter().map(pair).collect::<Vec<_>>().join("&");
+        self.header("content-type", "application/x-www-form-urlencoded").body(body)
+    }
+}
+
 pub async fn read(answer: Response) -> Value {
     let status = answer.status();
     let text = answer.text().await.expect("a body");

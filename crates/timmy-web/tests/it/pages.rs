@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::house::{House, replies};
+use crate::house::{Form, House, replies};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_draws_empty_and_full() {
@@ -47,7 +47,7 @@ async fn forms_lead_back_and_scripts_get_the_changed_part() {
     let browser = house.browser().await;
     let csrf = browser.csrf.as_str();
     let form = |path: &str, fields: &[(&str, &str)]| {
-        let all: Vec<(String, String)> = [("csrf", csrf)].iter().chain(fields).map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let all: Vec<(&str, &str)> = [("csrf", csrf)].iter().chain(fields).copied().collect();
         house.browse(&browser, "POST", path).form(&all)
     };
     let send = |request: reqwest::RequestBuilder| async move {

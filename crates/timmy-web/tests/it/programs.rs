@@ -73,6 +73,7 @@ async fn whoever_goes_away_stops_the_answer() {
         let asking = tokio::spawn(async move {
             let mut pieces = asking.send().await.expect("an answer").bytes_stream();
             pieces.next().await;
+            std::future::pending::<()>().await;
         });
         house.engine.wait_for("message.received", 1).await;
         house.engine.wait_until(|| house.engine.app.talk.turns.current().is_some_and(|t| !t.so_far().is_empty())).await;

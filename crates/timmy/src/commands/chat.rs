@@ -2,13 +2,13 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use serde_json::{Value, json};
 use timmy_domain::message::MESSAGE_CHARS_MAX;
 use timmy_domain::text::clean;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 
-use super::{Global, text};
+use super::{Global, Usage, text};
 use crate::door::Door;
 use crate::say;
 
@@ -25,7 +25,7 @@ pub struct Args {
 /// When no answer came.
 pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
     match args.words.as_slice() {
-        [] if global.json => bail!("--json needs a message: timmy chat --json \"what is new?\""),
+        [] if global.json => Err(Usage("--json needs a message: timmy chat --json \"what is new?\"").into()),
         [] => converse(global).await,
         [dash] if dash == "-" => {
             let mut message = String::new();

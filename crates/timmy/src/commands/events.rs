@@ -72,25 +72,46 @@ pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
 
 async fn follow(global: &Global, door: &Door, pattern: &Pattern, last: u16) -> Result<ExitCode> {
     let kind = encode(&pattern.to_string());
+    // The end of the log is asked for first, so that an event that comes in between is followed and not lost.
+    let mut after = end_of_log(door).await?;
     let past = door.get(&format!("/api/events?newest=true&limit={}&type={kind}", last.max(1))).await?;
-    let head = door.get("/api/events?newest=true&limit=1").await?;
-    let mut after = items(&head).first().and_then(|e| e.get("seq")).and_then(Value::as_i64).unwrap_or(0);
-    for event in items(&past).iter().rev().take(usize::from(last)) {
+    let known: Vec<&Value> = items(&past).iter().filter(|e| seq(e) <= after).take(usize::from(last)).collect();
+    for event in known.into_iter().rev() {
         print(global, event);
     }
+    if !door.is_server() {
+        say::aside("Timmy is not running, so nothing more will come.");
+        return Ok(ExitCode::SUCCESS);
+    }
     loop {
+        let end = end_of_log(door).await?;
         let fresh = door.get(&format!("/api/events?after={after}&limit=1000&type={kind}")).await?;
         for event in items(&fresh) {
-            after = event.get("seq").and_then(Value::as_i64).unwrap_or(after);
+            after = after.max(seq(event));
             if !print(global, event) {
                 return Ok(ExitCode::SUCCESS);
             }
+        }
+        if items(&fresh).len() < 1_000 {
+            // Nothing of this kind lies before the end that was asked for first.
+            after = after.max(end);
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(FOLLOW_MS)) => {}
             _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
         }
     }
+}
+
+/// The position of an event.
+fn seq(event: &Value) -> i64 {
+    event.get("seq").and_then(Value::as_i64).unwrap_or(0)
+}
+
+/// The position of the newest event.
+async fn end_of_log(door: &Door) -> Result<i64> {
+    let head = door.get("/api/events?newest=true&limit=1").await?;
+    Ok(items(&head).first().map_or(0, seq))
 }
 
 async fn verify(global: &Global, door: &Door) -> Result<ExitCode> {

@@ -47,7 +47,6 @@ pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
             _ => bail!("another timmy holds this home; stop it first: {}", home.path.display()),
         }
     };
-    home.clear_run();
     let config = wire::load_config(home, flags(&args))?;
     if let Some(trouble) = log::begin(&config.error_log, &home.path) {
         say::aside(&trouble);

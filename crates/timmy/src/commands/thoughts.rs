@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::{Global, items, safe, text};
+use super::{Global, Usage, items, safe, text};
 use crate::door::{Door, encode};
 
 /// What the command takes.
@@ -97,7 +97,7 @@ pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
             let body = match length.as_deref().map(minutes) {
                 None => nothing,
                 Some(Some(minutes)) => json!({"minutes": minutes}),
-                Some(None) => bail!("the length of a pause is a number with m, h or d, such as 30m, 2h or 1d"),
+                Some(None) => return Err(Usage("the length of a pause is a number with m, h or d, such as 30m, 2h or 1d").into()),
             };
             global.show(&door.post("/thinking/api/pause", body).await?, |p| match text(p, "until") {
                 "" => "Thinking is paused until `timmy thoughts resume`.".to_owned(),

@@ -25,7 +25,7 @@ enum Act {
     },
     /// List the watched folders
     List,
-    /// Stop watching a folder; what was seen in it is forgotten
+    /// Stop watching a folder; thoughts about it stay
     Remove {
         /// Its path, name or number
         which: String,

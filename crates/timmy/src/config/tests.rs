@@ -32,6 +32,9 @@ fn faults_name_the_line_and_the_nearest_name() {
         ("[thinking]\nenabled = \"yes\"", "timmy.toml line 2: [thinking] enabled: expected true or false, not \"yes\""),
         ("port = 3", "timmy.toml line 1: \"port\" stands outside a section; put it under one, such as [thinking]"),
         ("[cascade]\nproviders = [\"olama\"]", "[cascade] providers: unknown provider \"olama\"; did you mean \"ollama\"?"),
+        ("[cascade]\nprefer = \"scripted\"", "[cascade] prefer: unknown provider of [cascade] providers \"scripted\"; known are ollama, reflex, auto"),
+        ("[thinking]\nquiet_from = \"22:00\"", "[thinking] quiet_from and quiet_until: set both for quiet hours, or neither"),
+        ("[server]\nbind = \"everywhere\"", "[server] bind: \"everywhere\" is no address; use 127.0.0.1 for this machine only"),
         ("[provider.Bad]\nurl = \"x\"", "timmy.toml line 1: a provider stands under [provider.NAME], with a name of small letters, digits and dashes"),
         ("[provider.grok]\nmodel = \"m\"", "timmy.toml line 1: [provider.grok] needs url = \"https://…\" or \"http://…\""),
         ("[provider.reflex]\nurl = \"http://x\"", "timmy.toml line 1: \"reflex\" is the name of a built-in provider; choose another"),
@@ -68,7 +71,7 @@ fn a_secret_is_never_shown() {
         ..Inputs::default()
     };
     let config = Config::load(&inputs).expect("no fault");
-    assert_eq!(config.api_key("grok").expose(), "xai-very-secret");
+    assert_eq!(config.providers["grok"].api_key.expose(), "xai-very-secret");
     let shown = format!("{:?} {:?}", config, config.explain());
     assert!(!shown.contains("very-secret"), "{shown}");
     for broken in ["[provider.grok]\napi_key = \"xai-very-secret", "[provider.grok]\napi_keys = \"xai-very-secret\"", "xai-very-secret"] {

@@ -56,7 +56,7 @@ fn every_command_works_through_a_running_server() {
     let about = json(home.path(), &["thoughts", "reply", &id, "tell me more"]);
     assert!(about["reply"].is_string());
     assert_eq!(run(home.path(), &["thoughts", "pause", "2h"]).0, 0);
-    assert_eq!(run(home.path(), &["thoughts", "pause", "2 weeks"]).0, 1);
+    assert_eq!(run(home.path(), &["thoughts", "pause", "2 weeks"]).0, 2);
     assert_eq!(run(home.path(), &["thoughts", "resume"]).0, 0);
     let query = json(home.path(), &["events", "query", "--type", "message.*", "--limit", "50"]);
     assert!(query["items"].as_array().is_some_and(|i| i.len() >= 4), "{query}");

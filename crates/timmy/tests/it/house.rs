@@ -80,7 +80,8 @@ impl Reactor for Counting {
     }
     fn react<'a>(&'a self, _: &'a Ctx, _: &'a Record) -> BoxFuture<'a, Result<Effect, Fault>> {
         Box::pin(async move {
-            if self.fails.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
+            if let Ok(left) = self.fails.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)) {
+                assert!(left != 3, "a panic is one of the failures");
                 return Err(Fault("not today".to_owned()));
             }
             let effect: Effect = Box::new(|tx| {
@@ -89,6 +90,10 @@ impl Reactor for Counting {
             });
             Ok(effect)
         })
+    }
+    fn parked(&self, _: &Record, why: &Fault) -> Effect {
+        let why = why.to_string();
+        Box::new(move |tx| tx.set_state("parked because", &why))
     }
     fn settled(&self, _: &Record) {}
 }
@@ -137,6 +142,8 @@ async fn a_poison_event_is_put_aside_after_five_failures() {
     let parked = engine.advance_until("reactor.parked", 1, Duration::from_secs(20)).await;
     assert!(matches!(parked[0].event(), Event::ReactorParked(p) if p.event_seq == first && p.message == "not today"));
     assert_eq!(parked[0].cause, Some(first));
+    let because = ctx.store.read(|r| r.state("parked because")).await.expect("reads");
+    assert_eq!(because.as_deref(), Some("not today"), "what parking changes is stored with it");
     while count(&engine).await.as_deref() != Some("1") {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use timmy_domain::event::ThoughtMissed;
 use timmy_domain::text::cut;
 use timmy_domain::thought::{Place, Thought};
-use timmy_domain::{Actor, NewEvent, SeedType};
-use timmy_llm::{Answer, Attempt, Brief, Call, CascadeError, Failure};
+use timmy_domain::{Actor, NewEvent, SeedType, Timestamp};
+use timmy_llm::{Answer, Attempt, Brief, Call, CascadeError, Failure, Finish, Stage};
 use timmy_store::NewThought;
 use tokio::time::Instant;
 
@@ -41,6 +41,31 @@ pub enum Outcome {
     Missed(String),
 }
 
+/// A thought in flight. Dropped before it landed (the owner spoke, or whoever asked went away), it leaves the rhythm
+/// as it was, so that the thought is due again.
+struct Flight<'a> {
+    engine: &'a Thinking,
+    held: Option<tokio::sync::MutexGuard<'a, ()>>,
+    before: Option<(Option<Timestamp>, Option<Timestamp>)>,
+}
+
+impl Flight<'_> {
+    fn landed(&mut self) {
+        self.before = None;
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        if let Some((last_try, nudged_at)) = self.before {
+            self.engine.memory(|m| (m.last_try, m.nudged_at) = (last_try, m.nudged_at.or(nudged_at)));
+        }
+        self.held.take();
+        self.engine.say(Doing::Resting { until: None, why: "deciding what to do next".to_owned() });
+        self.engine.0.look_again.notify_one();
+    }
+}
+
 struct Prepared {
     seed: Seed,
     request: timmy_llm::ChatRequest,
@@ -52,18 +77,24 @@ struct Prepared {
 }
 
 impl Thinking {
+    /// Begins a thought; `None` when one is in flight already. A nudge that comes from here on asks for the next one.
+    fn take_off(&self) -> Option<Flight<'_>> {
+        let held = self.0.flight.try_lock().ok()?;
+        let began = self.0.ctx.now();
+        let before = self.memory(|m| (m.last_try.replace(began), m.nudged_at.take()));
+        Some(Flight { engine: self, held: Some(held), before: Some(before) })
+    }
+
     /// Makes one thought, with the given seed or the one chance picks. `None` when one is being made already.
     ///
     /// # Errors
     /// When the store fails; a model that fails is an [`Outcome`].
     pub async fn attempt(&self, wanted: Option<SeedType>) -> Result<Option<Outcome>, Fault> {
-        let Ok(_flight) = self.0.flight.try_lock() else {
+        let Some(mut flight) = self.take_off() else {
             return Ok(None);
         };
         let ctx = &self.0.ctx;
         let began = ctx.now();
-        // A nudge that comes from here on asks for the next thought.
-        let before = self.memory(|m| (m.last_try.replace(began), m.nudged_at.take()));
         let prepared = self.prepare(wanted).await?;
         let seed_type = prepared.seed.seed_type;
         self.say(Doing::Thinking { seed_type, note: prepared.seed.note.clone(), since: began });
@@ -71,27 +102,42 @@ impl Thinking {
         let deadline = Instant::now() + Duration::from_secs(ctx.settings.thinking.deadline_seconds);
         let call = Call { cancel: cancel.clone(), deadline, first_word_by: None, deltas: None };
         let asked = tokio::select! {
+            biased;
+            () = ctx.stop.cancelled() => Err(Outcome::Stopped),
             asked = ctx.cascade.complete(&prepared.request, &call) => Ok(asked),
             () = ctx.attention.until_busy() => Err(Outcome::Yielded),
             () = self.0.stop_thought.notified() => Err(Outcome::Stopped),
         };
         cancel.cancel();
         let outcome = match asked {
-            Err(Outcome::Yielded) => {
-                // Due again as soon as the owner is served.
-                self.memory(|m| (m.last_try, m.nudged_at) = (before.0, m.nudged_at.or(before.1)));
-                Outcome::Yielded
+            Err(given_up) => {
+                self.pay_for_nothing(prepared.day).await?;
+                given_up
             }
-            Err(given_up) => given_up,
             Ok(Ok(answer)) => self.keep(prepared, answer).await?,
             Ok(Err(error)) => self.miss(seed_type, prepared.day, &error).await?,
         };
+        if outcome != Outcome::Yielded {
+            flight.landed();
+        }
         self.remember(&outcome);
         Ok(Some(outcome))
     }
 
+    /// Counts the call of a thought that was given up: the model had begun to work.
+    async fn pay_for_nothing(&self, day: String) -> Result<(), Fault> {
+        if self.0.ctx.cascade.has_model() {
+            self.0.ctx.store.write(move |tx| tx.spend(&day, PURPOSE, 1, 0).map(|_| ())).await?;
+        }
+        Ok(())
+    }
+
     fn remember(&self, outcome: &Outcome) {
         self.memory(|m| match outcome {
+            // Reflex spoke while a model hung: the thought counts, and the model is asked later each time.
+            Outcome::Thought(t) if t.place == Place::Reflex && m.model_stuck => {
+                (m.failures, m.silences) = (m.failures.saturating_add(1), 0);
+            }
             Outcome::Thought(_) => (m.failures, m.silences) = (0, 0),
             Outcome::Silent(_) => (m.failures, m.silences) = (0, m.silences.saturating_add(1)),
             Outcome::Missed(_) => m.failures = m.failures.saturating_add(1),
@@ -133,12 +179,14 @@ impl Thinking {
     /// Stores the thought, its event, its cost and what reflex said in one transaction.
     async fn keep(&self, prepared: Prepared, answer: Answer) -> Result<Outcome, Fault> {
         let content = prompt::tidy(&answer.content);
+        let content = if answer.finish == Finish::Length { format!("{content} …") } else { content };
+        self.memory(|m| m.model_stuck = answer.attempts.iter().any(|a| is_stuck(&a.failure)));
         let Prepared { seed, news, mut said, day, .. } = prepared;
         let tokens = i64::try_from(answer.usage.prompt_tokens + answer.usage.completion_tokens).unwrap_or(i64::MAX);
         let reflex = answer.place == Place::Reflex;
         let calls = i64::from(!reflex) + paid_calls(&answer.attempts);
         if content.is_empty() {
-            return self.record_miss(seed.seed_type, "the model said nothing".to_owned(), day, calls).await;
+            return self.record_miss(seed.seed_type, "the model said nothing".to_owned(), day, calls, tokens).await;
         }
         if reflex {
             said.extend(news.into_iter().map(|f| f.key));
@@ -179,18 +227,18 @@ impl Thinking {
         match stuck {
             // Models that are simply not there are no failure of this thought when reflex has nothing to add.
             None if silent => Ok(Outcome::Silent("nothing has changed since the last thought".to_owned())),
-            _ => self.record_miss(seed_type, error.to_string(), day, paid).await,
+            _ => self.record_miss(seed_type, error.to_string(), day, paid, 0).await,
         }
     }
 
-    async fn record_miss(&self, seed_type: SeedType, why: String, day: String, calls: i64) -> Result<Outcome, Fault> {
+    async fn record_miss(&self, seed_type: SeedType, why: String, day: String, calls: i64, tokens: i64) -> Result<Outcome, Fault> {
         let event = NewEvent::new("thinking", ThoughtMissed { seed_type, why: cut(&why, 400) }).by(Actor::Timmy);
         self.0
             .ctx
             .store
             .write(move |tx| {
                 tx.append(event)?;
-                tx.spend(&day, PURPOSE, calls, 0)
+                tx.spend(&day, PURPOSE, calls, tokens)
             })
             .await?;
         Ok(Outcome::Missed(why))
@@ -210,6 +258,8 @@ fn is_stuck(failure: &Failure) -> bool {
             | Failure::NoModel { .. }
             | Failure::Privacy { .. }
             | Failure::NothingToSay
+            | Failure::Cancelled
+            | Failure::Timeout { stage: Stage::Connect }
             | Failure::Unsupported { .. }
     )
 }

@@ -8,7 +8,8 @@ use timmy_domain::thought::{Place, THOUGHT_CHARS_MAX, Thought};
 use timmy_domain::{Actor, Event, NewEvent, Problem, SeedType, ThoughtId, Timestamp};
 use timmy_store::{NewThought, StoreError};
 
-use super::{Doing, Outcome, PAUSED_KEY, Thinking};
+use super::{Doing, Outcome, PAUSED_KEY, Thinking, read_pause};
+use crate::mind::rest::Pause;
 use crate::mind::seed::weight_percent;
 
 /// The longest pause that ends by itself, in minutes: 30 days.
@@ -156,10 +157,12 @@ impl Thinking {
     /// When the store fails.
     pub async fn resume(&self) -> Result<(), Problem> {
         let told = self.0.ctx.store.write(|tx| {
-            if tx.state(PAUSED_KEY)?.is_none() {
+            let Some(paused) = tx.state(PAUSED_KEY)? else { return Ok(()) };
+            tx.clear_state(PAUSED_KEY)?;
+            if matches!(read_pause(&paused), Pause::Until(until) if until <= tx.now()) {
+                // It ended by itself; nobody resumes anything.
                 return Ok(());
             }
-            tx.clear_state(PAUSED_KEY)?;
             tx.append(NewEvent::new("thinking", ThinkingResumed {}).by(Actor::Owner)).map(|_| ())
         });
         told.await.map_err(|e| e.problem())?;

@@ -85,10 +85,10 @@ impl Ctx {
         tracing::error!(component, message, "fault captured");
         let window = Duration::from_secs(self.settings.error_feedback.dedup_window_seconds);
         let event = self.faults.capture(component, message, action, self.now(), window);
-        if let (Some(event), true) = (event, self.settings.error_feedback.enabled) {
-            if let Err(error) = self.tell(event).await {
-                tracing::error!(component, %error, "the fault could not be written to the log");
-            }
+        if let (Some(event), true) = (event, self.settings.error_feedback.enabled)
+            && let Err(error) = self.tell(event).await
+        {
+            tracing::error!(component, %error, "the fault could not be written to the log");
         }
     }
 }

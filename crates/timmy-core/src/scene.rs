@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use time::UtcOffset;
 use timmy_domain::message::{Message, MessageStatus};
 use timmy_domain::observation::{Observation, ObservationKind, WatchedFolder};
-use time::UtcOffset;
 use timmy_domain::text::{clean, cut, one_line, plural};
 use timmy_domain::thought::{Place, Thought};
 use timmy_domain::{Event, Record, Severity, Timestamp};
@@ -122,7 +122,7 @@ impl Scene {
         self.facts_of_folders(&mut facts);
         self.facts_of_talk(&mut facts);
         self.facts_of_house(&mut facts);
-        facts.sort_by(|a, b| b.weight.cmp(&a.weight));
+        facts.sort_by_key(|fact| std::cmp::Reverse(fact.weight));
         facts
     }
 
@@ -233,13 +233,21 @@ impl Scene {
     /// What was seen lately, each with its time. Text from outside: to be fenced before a model reads it.
     #[must_use]
     pub fn seen_lines(&self) -> Vec<String> {
-        self.observations.iter().take(6).map(|o| format!("Seen at {}: {}", self.time_words(o.seen_at), o.summary)).collect()
+        self.observations
+            .iter()
+            .take(6)
+            .map(|o| format!("Seen at {}: {}", self.time_words(o.seen_at), o.summary))
+            .collect()
     }
 
     /// What Timmy thought lately.
     #[must_use]
     pub fn thought_lines(&self) -> Vec<String> {
-        self.thoughts.iter().take(2).map(|t| format!("Your own thought, for your memory: {}", cut(&t.content.replace('\n', " "), 300))).collect()
+        self.thoughts
+            .iter()
+            .take(2)
+            .map(|t| format!("Your own thought, for your memory: {}", cut(&t.content.replace('\n', " "), 300)))
+            .collect()
     }
 
     fn time_words(&self, at: Timestamp) -> String {

@@ -44,7 +44,8 @@ impl FromStr for Pattern {
             return Ok(Self::All);
         }
         let (prefix, below) = text.strip_suffix(".*").map_or((text, false), |p| (p, true));
-        let word = |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        let word =
+            |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         if text.len() > PATTERN_BYTES_MAX || !prefix.split('.').all(word) {
             return Err(NotAPattern);
         }

@@ -55,7 +55,8 @@ impl Engine {
         let chance = seeded(OPENED.fetch_add(1, Ordering::Relaxed));
         let time = clock.clone();
         let now = Arc::new(move || timmy_core::clock::Clock::now(&time));
-        let store = Store::open(&path.join("timmy.db"), now, chance.source(), Options::default()).expect("the store opens");
+        let store =
+            Store::open(&path.join("timmy.db"), now, chance.source(), Options::default()).expect("the store opens");
         let app = App::new(Parts {
             store,
             cascade: Cascade::new(providers),
@@ -116,7 +117,8 @@ impl Engine {
                 let query = ThoughtQuery { limit: 1_000, ..ThoughtQuery::default() };
                 let stored = self.app.ctx.store.read(|r| r.thought_count()).await.expect("the thoughts count");
                 if usize::try_from(stored).unwrap_or(0) >= count {
-                    let mut thoughts = self.app.ctx.store.read(move |r| r.thoughts(&query)).await.expect("the thoughts read");
+                    let mut thoughts =
+                        self.app.ctx.store.read(move |r| r.thoughts(&query)).await.expect("the thoughts read");
                     thoughts.reverse();
                     return thoughts;
                 }
@@ -141,7 +143,9 @@ impl Engine {
             }
         };
         let patience = Duration::from_secs(PATIENCE_SECONDS);
-        tokio::time::timeout(patience, advancing).await.unwrap_or_else(|_| in_vain(&format!("{count} events {pattern}")))
+        tokio::time::timeout(patience, advancing)
+            .await
+            .unwrap_or_else(|_| in_vain(&format!("{count} events {pattern}")))
     }
 
     /// Waits until `holds`.

@@ -89,9 +89,10 @@ impl<T: DeserializeOwned + 'static, S: Send + Sync> FromRequest<S> for Fields<T>
                 let form = Request::from_parts(again, bytes.into()).extract::<Form<T>, _>().await;
                 form.map(|Form(fields)| Self(fields)).map_err(|e| unreadable(&e.body_text(), hint))
             }
-            Encoding::Unsaid | Encoding::Other => {
-                Err(unreadable("its Content-Type is neither JSON nor a form", "Send it with Content-Type: application/json."))
-            }
+            Encoding::Unsaid | Encoding::Other => Err(unreadable(
+                "its Content-Type is neither JSON nor a form",
+                "Send it with Content-Type: application/json.",
+            )),
         }
     }
 }
@@ -104,7 +105,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         let query = Query::<T>::from_request_parts(parts, state).await;
-        query.map(|Query(asked)| Self(asked)).map_err(|e| unreadable(&e.body_text(), "Correct the part after the question mark."))
+        query
+            .map(|Query(asked)| Self(asked))
+            .map_err(|e| unreadable(&e.body_text(), "Correct the part after the question mark."))
     }
 }
 
@@ -134,7 +137,8 @@ impl Named {
 #[must_use]
 pub fn no_such(what: &str, name: &str) -> Refusal {
     let name = cut(&one_line(name), 64);
-    let message = if name.is_empty() { format!("There is no such {what}.") } else { format!("There is no {what} {name}.") };
+    let message =
+        if name.is_empty() { format!("There is no such {what}.") } else { format!("There is no {what} {name}.") };
     Problem::unknown("unknown", message, "The lists show what there is, with ids.").into()
 }
 
@@ -186,13 +190,21 @@ impl Window {
 pub fn position(name: &str, said: Option<&str>) -> Result<Option<Seq>, Refusal> {
     let Some(said) = said.filter(|s| !s.is_empty()) else { return Ok(None) };
     let seq = said.parse::<Seq>().ok().filter(|seq| *seq >= 0).ok_or_else(|| {
-        Problem::invalid("bad_position", format!("`{name}` is a whole number from 0 on."), "Use `next` of the page before, or `seq` of an event.")
+        Problem::invalid(
+            "bad_position",
+            format!("`{name}` is a whole number from 0 on."),
+            "Use `next` of the page before, or `seq` of an event.",
+        )
     })?;
     Ok(Some(seq))
 }
 
 /// A list as every call gives it. `items` may hold one more than `limit`; that one only tells that there is more.
-pub fn list<T: serde::Serialize>(mut items: Vec<T>, limit: usize, cursor: impl Fn(&T) -> serde_json::Value) -> serde_json::Value {
+pub fn list<T: serde::Serialize>(
+    mut items: Vec<T>,
+    limit: usize,
+    cursor: impl Fn(&T) -> serde_json::Value,
+) -> serde_json::Value {
     // A list of the greatest length cannot look one further, so it always names a cursor.
     let more = items.len() > limit || (limit == LIMIT_MAX && items.len() == limit);
     items.truncate(limit);

@@ -42,7 +42,8 @@ fn reads_gzip(headers: &HeaderMap) -> bool {
 }
 
 fn answer(asset: &'static Asset, headers: &HeaderMap, cache: &'static str) -> Response {
-    let plain = [(header::CONTENT_TYPE, asset.content_type), (header::CACHE_CONTROL, cache), (header::VARY, "accept-encoding")];
+    let plain =
+        [(header::CONTENT_TYPE, asset.content_type), (header::CACHE_CONTROL, cache), (header::VARY, "accept-encoding")];
     match COMPRESSED.get(asset.name).filter(|_| reads_gzip(headers)) {
         Some(small) => (plain, [(header::CONTENT_ENCODING, "gzip")], small.clone()).into_response(),
         None => (plain, Bytes::from_static(asset.bytes)).into_response(),
@@ -81,7 +82,9 @@ mod tests {
 
     #[test]
     fn gzip_that_is_refused_is_not_sent() {
-        let of = |text: &'static str| reads_gzip(&HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(text))]));
+        let of = |text: &'static str| {
+            reads_gzip(&HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(text))]))
+        };
         assert!(of("gzip") && of("deflate, gzip;q=1.0"));
         assert!(!of("") && !of("gzip;q=0") && !of("x-gzip") && !of("identity"));
     }

@@ -15,6 +15,7 @@ use timmy_core::trust::access::Scope;
 use timmy_domain::Problem;
 use timmy_domain::problem::Kind;
 use timmy_domain::text::{cut, one_line};
+use tokio::time::{Instant, timeout_at};
 
 use crate::ask::{self, BODY_BYTES_MAX, Encoding};
 use crate::auth::{self, Via, Visit, Who};
@@ -27,6 +28,8 @@ use crate::web::Web;
 const DRAIN_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How long that may take, in seconds.
 const DRAIN_SECONDS: u64 = 5;
+/// How long a body may take to arrive, in seconds.
+const BODY_SECONDS_MAX: u64 = 30;
 /// Characters of a panic's message that are kept.
 const PANIC_CHARS_MAX: usize = 300;
 
@@ -163,11 +166,13 @@ async fn known(web: &Web, request: &Parts) -> Result<(Option<Who>, Origin), Prob
     Ok((Some(who), origin))
 }
 
-/// The whole body, within its bound.
+/// The whole body, within its bounds.
 async fn gathered(mut body: BodyDataStream) -> Result<Bytes, Refusal> {
+    let broken_off = || Problem::invalid("broken_off", "The body broke off, or came too slowly.", "Send it again.");
+    let until = Instant::now() + Duration::from_secs(BODY_SECONDS_MAX);
     let mut whole = Vec::new();
-    while let Some(more) = body.next().await {
-        let more = more.map_err(|_| Problem::invalid("broken_off", "The body broke off.", "Send it again."))?;
+    while let Some(more) = timeout_at(until, body.next()).await.map_err(|_| broken_off())? {
+        let more = more.map_err(|_| broken_off())?;
         if whole.len() + more.len() > BODY_BYTES_MAX {
             drain(body);
             return Err(ask::too_large().into());

@@ -67,7 +67,11 @@ impl IntoResponse for Broken {
 /// No such page or thing.
 #[must_use]
 pub fn unknown_route() -> Problem {
-    Problem::unknown("unknown_route", "There is no such page or call.", "The pages are in the navigation; docs/routes.md lists every call.")
+    Problem::unknown(
+        "unknown_route",
+        "No page and no call has this address.",
+        "Choose a page from the navigation; programs find every call in docs/routes.md.",
+    )
 }
 
 /// The answer to an address that leads nowhere.
@@ -77,7 +81,12 @@ pub async fn not_found() -> Refusal {
 
 /// The answer to a verb that an address does not know.
 pub async fn wrong_method() -> Response {
-    let problem = Problem::new(Kind::Unknown, "wrong_method", "This address does not know that verb.", "docs/routes.md lists every call with its verbs.");
+    let problem = Problem::new(
+        Kind::Unknown,
+        "wrong_method",
+        "This address does not know that verb.",
+        "docs/routes.md lists every call with its verbs.",
+    );
     let mut response = Refusal(problem).into_response();
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
     response
@@ -158,8 +167,14 @@ mod tests {
     #[test]
     fn every_kind_of_refusal_has_its_status_and_shape() {
         let kinds = [
-            (Kind::Invalid, 422), (Kind::Unauthenticated, 401), (Kind::Forbidden, 403), (Kind::Unknown, 404),
-            (Kind::Conflict, 409), (Kind::TooLarge, 413), (Kind::TooMany, 429), (Kind::Unavailable, 503),
+            (Kind::Invalid, 422),
+            (Kind::Unauthenticated, 401),
+            (Kind::Forbidden, 403),
+            (Kind::Unknown, 404),
+            (Kind::Conflict, 409),
+            (Kind::TooLarge, 413),
+            (Kind::TooMany, 429),
+            (Kind::Unavailable, 503),
         ];
         for (kind, status) in kinds {
             let response = Refusal(Problem::new(kind, "code", "What.", "How.")).into_response();
@@ -171,9 +186,9 @@ mod tests {
     #[test]
     fn programs_and_scripts_get_json_and_browsers_get_pages() {
         let of = |path: &str, pairs: &[(&'static str, &'static str)]| {
-            let headers = pairs.iter().map(|(name, value)| {
-                (header::HeaderName::from_static(name), HeaderValue::from_static(value))
-            });
+            let headers = pairs
+                .iter()
+                .map(|(name, value)| (header::HeaderName::from_static(name), HeaderValue::from_static(value)));
             Style::of(path, &HeaderMap::from_iter(headers))
         };
         let browser = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");

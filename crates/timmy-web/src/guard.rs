@@ -109,7 +109,8 @@ pub fn origin(headers: &HeaderMap, host: &str) -> Origin {
     let said = match (origins.next(), origins.next()) {
         (None, _) => Origin::Silent,
         (Some(origin), None) => {
-            let authority = origin.to_str().ok().and_then(|o| o.strip_prefix("http://").or_else(|| o.strip_prefix("https://")));
+            let authority =
+                origin.to_str().ok().and_then(|o| o.strip_prefix("http://").or_else(|| o.strip_prefix("https://")));
             if authority.is_some_and(|a| a.eq_ignore_ascii_case(host)) { Origin::Same } else { Origin::Foreign }
         }
         (Some(_), Some(_)) => Origin::Foreign,

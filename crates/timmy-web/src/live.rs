@@ -3,11 +3,11 @@
 //! A socket remembers only a position. What lies after it comes from the ring of the newest events, or from the store
 //! when it lies further back, so nothing is lost or told twice, however slow or late somebody is.
 
+use axum::Extension;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{State, WebSocketUpgrade};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use axum::Extension;
 use serde::Deserialize;
 
 use crate::ask::{Asked, position};

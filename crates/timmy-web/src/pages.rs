@@ -2,6 +2,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use timmy_core::mind::thinking::Doing;
 use timmy_core::pulse::Tone as PulseTone;
 use timmy_core::status::{self, Signs, Status};
 use timmy_domain::message::Message;
@@ -76,9 +77,15 @@ pub fn now(web: &Web, clock: &Clock, around: &Around) -> Now {
         Life::Waiting => status.waiting.first().map_or_else(|| "/".to_owned(), |w| w.href.clone()),
         Life::Idle | Life::Thinking => "/thinking".to_owned(),
     };
+    let act = match (status.state, status.waiting.as_slice(), web.app.thinking.doing()) {
+        (Life::Waiting, [one], _) => one.title.clone(),
+        (Life::Waiting, [first, more @ ..], _) => format!("{}, and {} more", first.title, more.len()),
+        (Life::Idle, _, Doing::Resting { until, why }) => doing::resting(until, &why, clock),
+        _ => status.act,
+    };
     Now {
         life: status.state,
-        act: status.act.trim_end_matches('.').to_owned(),
+        act: act.trim_end_matches('.').to_owned(),
         aside: doing::aside(web, clock),
         why: Some(why),
         waiting: status.waiting.len(),
@@ -104,9 +111,11 @@ fn pulse(web: &Web, clock: &Clock) -> Pulse {
         *bar = Bar { height: minute.steps, tone, spark: minute.asked };
     }
     let names = ["quiet", "small things", "thinking", "working", "trouble"];
-    let said = [2, 3, 4, 1, 0].into_iter().filter(|at| counts[*at] > 0).map(|at| format!("{} in {}", names[at], counts[at]));
+    let said =
+        [2, 3, 4, 1, 0].into_iter().filter(|at| counts[*at] > 0).map(|at| format!("{} in {}", names[at], counts[at]));
     pulse.label = format!("Last 60 minutes: {}.", said.collect::<Vec<_>>().join(", "));
-    let marks = [60_u64, 45, 30, 15].map(|back| clock.minute(clock.now.minus(std::time::Duration::from_secs(back * 60))).text);
+    let marks =
+        [60_u64, 45, 30, 15].map(|back| clock.minute(clock.now.minus(std::time::Duration::from_secs(back * 60))).text);
     pulse.axis = marks.into_iter().chain(["now".to_owned()]).collect();
     pulse
 }

@@ -157,7 +157,8 @@ mod tests {
     #[test]
     fn only_what_must_be_is_open_and_only_keys_need_admin() {
         let of = |door| TABLE.iter().filter(|r| r.who == door).map(|r| r.path).collect::<Vec<_>>();
-        let open = ["/health", "/healthz", "/readyz", "/static/{hash}/{name}", "/favicon.ico", "/favicon.svg", "/login"];
+        let open =
+            ["/health", "/healthz", "/readyz", "/static/{hash}/{name}", "/favicon.ico", "/favicon.svg", "/login"];
         assert_eq!(of(Door::Open), open);
         assert_eq!(of(Door::Admin), ["/api/login/code", "/api/tokens", "/api/tokens/{name}"]);
         assert_eq!(door_of("/nowhere"), Door::Owner);

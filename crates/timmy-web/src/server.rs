@@ -44,7 +44,9 @@ const COMPRESS_BYTES_MIN: u64 = 1_024;
 
 /// Held as long as a connection lives; the live feed holds it for a socket.
 #[derive(Clone)]
-pub struct Permit(#[expect(dead_code, reason = "held, never read: dropping it frees the place")] Arc<OwnedSemaphorePermit>);
+pub struct Permit(
+    #[expect(dead_code, reason = "held, never read: dropping it frees the place")] Arc<OwnedSemaphorePermit>,
+);
 
 /// The routes of these parts as a service for the same process. Ends with the engine.
 pub fn router(parts: WebParts) -> Router {
@@ -53,9 +55,7 @@ pub fn router(parts: WebParts) -> Router {
 }
 
 fn assemble(web: &Web) -> Router {
-    let compressible = SizeAbove::new(COMPRESS_BYTES_MIN)
-        .and(NotForContentType::SSE)
-        .and(NotForContentType::IMAGES);
+    let compressible = SizeAbove::new(COMPRESS_BYTES_MIN).and(NotForContentType::SSE).and(NotForContentType::IMAGES);
     let compression = CompressionLayer::new().gzip(true).quality(CompressionLevel::Fastest).compress_when(compressible);
     routes::routed()
         .layer(from_fn_with_state(web.clone(), door::door))

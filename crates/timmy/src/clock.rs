@@ -59,7 +59,8 @@ impl Clock for SystemClock {
             // The owner may have travelled.
             *zone = (tz::TimeZone::local().ok(), Instant::now());
         }
-        let seconds = zone.0.as_ref().and_then(|z| z.find_local_time_type(at.unix_seconds()).ok()).map_or(0, |t| t.ut_offset());
+        let seconds =
+            zone.0.as_ref().and_then(|z| z.find_local_time_type(at.unix_seconds()).ok()).map_or(0, |t| t.ut_offset());
         UtcOffset::from_whole_seconds(seconds).unwrap_or(UtcOffset::UTC)
     }
 }

@@ -211,7 +211,8 @@ impl Config {
 
     fn set_variable(&mut self, name: &str, text: &str) -> Result<(), String> {
         let path = name.strip_prefix("TIMMY__").unwrap_or(name).to_lowercase();
-        let (section, key) = path.split_once("__").ok_or("expected TIMMY__SECTION__KEY, such as TIMMY__THINKING__INTERVAL_SECONDS")?;
+        let (section, key) =
+            path.split_once("__").ok_or("expected TIMMY__SECTION__KEY, such as TIMMY__THINKING__INTERVAL_SECONDS")?;
         let mut sections = self.sections();
         let like = sections.iter_mut().find(|s| s.name() == section).and_then(|s| s.get(key));
         let value = match like {
@@ -234,13 +235,19 @@ impl Config {
         let mut preferable: Vec<&str> = self.cascade.providers.iter().map(String::as_str).collect();
         preferable.push("auto");
         if !preferable.contains(&self.cascade.prefer.as_str()) {
-            faults.push(format!("[cascade] prefer: {}", unknown("provider of [cascade] providers", &self.cascade.prefer, &preferable)));
+            faults.push(format!(
+                "[cascade] prefer: {}",
+                unknown("provider of [cascade] providers", &self.cascade.prefer, &preferable)
+            ));
         }
         if self.thinking.quiet_from.is_empty() != self.thinking.quiet_until.is_empty() {
             faults.push("[thinking] quiet_from and quiet_until: set both for quiet hours, or neither".to_owned());
         }
         if self.server.bind.parse::<std::net::IpAddr>().is_err() {
-            faults.push(format!("[server] bind: {:?} is no address; use 127.0.0.1 for this machine only", self.server.bind));
+            faults.push(format!(
+                "[server] bind: {:?} is no address; use 127.0.0.1 for this machine only",
+                self.server.bind
+            ));
         }
     }
 

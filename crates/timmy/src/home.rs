@@ -59,11 +59,9 @@ impl Home {
     /// When a directory cannot be made.
     pub fn create(&self) -> Result<()> {
         for dir in [self.path.clone(), self.mind()] {
-            std::fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(&dir)
-                .with_context(|| format!("cannot make {}; check that the place exists and is writable", dir.display()))?;
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir).with_context(|| {
+                format!("cannot make {}; check that the place exists and is writable", dir.display())
+            })?;
         }
         Ok(())
     }
@@ -118,8 +116,13 @@ impl Home {
                     self.clear_run();
                     return Ok(Some(Lock { _file: file }));
                 }
-                Err(TryLockError::WouldBlock) if began.elapsed() >= Duration::from_millis(LOCK_MS_MAX) => return Ok(None),
-                #[expect(clippy::disallowed_methods, reason = "a command that waits for another has nothing else to do")]
+                Err(TryLockError::WouldBlock) if began.elapsed() >= Duration::from_millis(LOCK_MS_MAX) => {
+                    return Ok(None);
+                }
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "a command that waits for another has nothing else to do"
+                )]
                 Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(LOCK_LOOK_MS)),
                 Err(TryLockError::Error(error)) => {
                     return Err(error).with_context(|| format!("cannot lock {}", path.display()));
@@ -197,6 +200,7 @@ fn env_path(name: &str) -> Option<PathBuf> {
 
 /// The variables of the environment that are meant for the configuration: `TIMMY__SECTION__KEY`.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "the binary is the one place that reads the environment")]
 pub fn config_variables() -> Vec<(String, String)> {
     let text = |(k, v): (std::ffi::OsString, std::ffi::OsString)| Some((k.into_string().ok()?, v.into_string().ok()?));
     let mut found: Vec<_> = std::env::vars_os().filter_map(text).filter(|(k, _)| k.starts_with("TIMMY__")).collect();

@@ -108,7 +108,8 @@ pub fn begin(settings: &ErrorLogSettings, home: &Path) -> Option<String> {
     let opened = settings.enabled.then(|| Rotating::open(&dir, FILE_BYTES_MAX)).transpose();
     let trouble = opened.as_ref().err().map(|error| format!("no log file in {}: {error}", dir.display()));
     let file = opened.ok().flatten();
-    let file = file.map(|f| tracing_subscriber::fmt::layer().with_writer(f).with_ansi(false).with_filter(LevelFilter::WARN));
+    let file =
+        file.map(|f| tracing_subscriber::fmt::layer().with_writer(f).with_ansi(false).with_filter(LevelFilter::WARN));
     // A second subscriber is refused; the first one stays, which is what is wanted.
     let _ = tracing_subscriber::registry().with(terminal).with(file).try_init();
     trouble
@@ -125,8 +126,10 @@ mod tests {
         for n in 0..9 {
             writeln!(log, "line {n:03} ").expect("written");
         }
-        let mut names: Vec<_> =
-            std::fs::read_dir(dir.path()).expect("read").filter_map(|e| e.ok()?.file_name().into_string().ok()).collect();
+        let mut names: Vec<_> = std::fs::read_dir(dir.path())
+            .expect("read")
+            .filter_map(|e| e.ok()?.file_name().into_string().ok())
+            .collect();
         names.sort();
         assert_eq!(names.len(), 6, "the newest and five older: {names:?}");
         let newest = std::fs::read_to_string(dir.path().join(FILE_NAME)).expect("read");

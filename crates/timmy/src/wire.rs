@@ -85,7 +85,10 @@ pub fn cascade(config: &Config) -> Result<Cascade> {
                     model: p.model.clone(),
                     place: p.place.clone(),
                 };
-                Arc::new(OpenAi::new(&settings, p.api_key.clone()).map_err(|e| anyhow::anyhow!("[provider.{other}] url: {e}"))?)
+                Arc::new(
+                    OpenAi::new(&settings, p.api_key.clone())
+                        .map_err(|e| anyhow::anyhow!("[provider.{other}] url: {e}"))?,
+                )
             }
         });
     }

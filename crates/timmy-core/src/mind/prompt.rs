@@ -40,7 +40,10 @@ pub fn request(
     let system = vec![part(format!("{}\n\n{}", texts.persona, texts.ask), own)];
     let mut user = vec![part(format!("It is {date_words}.\n\n{}", continuity(recent)), made)];
     if !fewer_like.is_empty() {
-        user.push(part(format!("\nYour owner wants fewer thoughts like these:\n- {}\n", fewer_like.join("\n- ")), made));
+        user.push(part(
+            format!("\nYour owner wants fewer thoughts like these:\n- {}\n", fewer_like.join("\n- ")),
+            made,
+        ));
     }
     user.push(part(format!("\nThe seed of this thought ({}):\n{}\n", seed.seed_type, seed.inside), made));
     if !seed.outside.is_empty() {

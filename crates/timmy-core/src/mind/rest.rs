@@ -19,6 +19,11 @@ pub const AWAY_HOURS: u64 = 12;
 /// How long to wait when the machine is busy, in seconds.
 pub const BUSY_SECONDS: u64 = 60;
 
+/// Why Timmy rests when the owner paused it.
+pub const PAUSED: &str = "you paused it";
+/// Why Timmy rests when nothing stands in the way of the next thought but its time.
+pub const USUAL: &str = "until the next thought is due";
+
 /// Everything the decision looks at.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Situation {
@@ -88,8 +93,8 @@ pub fn decide(s: &Situation) -> Decision {
         return Decision::Rest { until: None, why: "thinking is switched off in the settings".to_owned() };
     }
     match s.paused {
-        Some(Pause::Open) => return Decision::Rest { until: None, why: "you paused it".to_owned() },
-        Some(Pause::Until(until)) if until > s.now => return rest(until, "you paused it"),
+        Some(Pause::Open) => return Decision::Rest { until: None, why: PAUSED.to_owned() },
+        Some(Pause::Until(until)) if until > s.now => return rest(until, PAUSED),
         _ => {}
     }
     if let Some(until) = s.quiet_until {
@@ -127,7 +132,7 @@ fn due(s: &Situation) -> (Timestamp, String) {
 
 /// How much longer than usual the rest is, and why.
 fn stretch(s: &Situation) -> (u32, String) {
-    let usual = "until the next thought is due".to_owned();
+    let usual = USUAL.to_owned();
     if !s.adaptive {
         return (1, usual);
     }

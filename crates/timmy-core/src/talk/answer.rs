@@ -48,7 +48,7 @@ impl Answering {
             }
             let mut newest = r.messages(None, HISTORY_MESSAGES_MAX)?;
             newest.reverse();
-            let history = prompt::in_order(newest, id);
+            let history = prompt::in_order(&newest, id);
             let about = match message.about_thought {
                 Some(thought) => r.thought(thought)?,
                 None => None,

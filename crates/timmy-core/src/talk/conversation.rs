@@ -87,10 +87,10 @@ impl Talk {
         let (turns, begun) = (self.turns.clone(), Arc::new(OnceLock::new()));
         let begins = Arc::clone(&begun);
         let stored = self.ctx.store.write(move |tx| {
-            if let Some(about) = about {
-                if tx.thought(about)?.is_none() {
-                    return Ok(None);
-                }
+            if let Some(about) = about
+                && tx.thought(about)?.is_none()
+            {
+                return Ok(None);
             }
             let message = tx.insert_message(&new)?;
             // Begun within the transaction: the answering part cannot see the message before the turn is there.

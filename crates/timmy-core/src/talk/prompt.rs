@@ -1,9 +1,9 @@
 //! How Timmy asks a model for an answer: persona, present state, remembered conversation, the question.
 
-use timmy_domain::{MessageId, Sensitivity};
 use timmy_domain::message::{Message, MessageStatus, Speaker};
 use timmy_domain::text::{cut, tokens_estimate};
 use timmy_domain::thought::{Place, Thought};
+use timmy_domain::{MessageId, Sensitivity};
 use timmy_llm::{Brief, ChatMessage, ChatRequest, Part, Role, TaskClass};
 
 use crate::scene::{Scene, quoted};
@@ -82,7 +82,7 @@ fn message(role: Role, parts: Vec<Part>) -> ChatMessage {
 /// The conversation before `question`, each answer directly after what it answers: somebody who asks twice before
 /// the first answer must not be answered twice. `stored` is given oldest first.
 #[must_use]
-pub fn in_order(stored: Vec<Message>, question: MessageId) -> Vec<Message> {
+pub fn in_order(stored: &[Message], question: MessageId) -> Vec<Message> {
     let settled = |m: &&Message| m.speaker == Speaker::Owner && m.id != question && m.status != MessageStatus::Open;
     let mut order = Vec::new();
     for said in stored.iter().filter(settled) {
@@ -155,7 +155,11 @@ mod tests {
     fn an_answer_follows_what_it_answers_whatever_was_asked_in_between() {
         let id = |n: u8| MessageId::new(1, &[n; 10]);
         let own = |n: u8, status| Message { id: id(n), ..said(Speaker::Owner, status, "asked") };
-        let answer = |n: u8, to: u8| Message { id: id(n), answers: Some(id(to)), ..said(Speaker::Timmy, MessageStatus::Done, "told") };
+        let answer = |n: u8, to: u8| Message {
+            id: id(n),
+            answers: Some(id(to)),
+            ..said(Speaker::Timmy, MessageStatus::Done, "told")
+        };
         let stored = vec![
             own(1, MessageStatus::Answered),
             own(2, MessageStatus::Answered),
@@ -164,7 +168,7 @@ mod tests {
             answer(5, 2),
             own(6, MessageStatus::Open),
         ];
-        let order: Vec<MessageId> = in_order(stored, id(4)).iter().map(|m| m.id).collect();
+        let order: Vec<MessageId> = in_order(&stored, id(4)).iter().map(|m| m.id).collect();
         assert_eq!(order, [id(1), id(3), id(2), id(5)]);
     }
 

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::thought::{Place, SeedType};
 use crate::observation::ObservationKind;
+use crate::thought::{Place, SeedType};
 use crate::{MessageId, ThoughtId, Timestamp};
 
 macro_rules! bodies {

@@ -35,7 +35,9 @@ impl Event {
             Self::ThinkingResumed(_) => "Thinking resumed".to_owned(),
             Self::ThoughtKept(_) => "A thought was kept".to_owned(),
             Self::ThoughtReleased(_) => "A thought is no longer kept".to_owned(),
-            Self::ThoughtFewer(e) => format!("{} thoughts now come at {} % of their usual chance", e.seed_type, e.weight_percent),
+            Self::ThoughtFewer(e) => {
+                format!("{} thoughts now come at {} % of their usual chance", e.seed_type, e.weight_percent)
+            }
             Self::MessageReceived(e) => format!("You: {}", quote(&e.content)),
             Self::MessageReplied(e) => format!("Timmy: {}", quote(&e.content)),
             Self::MessageStopped(_) => "An answer was stopped".to_owned(),

@@ -43,9 +43,8 @@ pub struct New {
 
 /// `POST /api/tokens`: the secret is in this answer and nowhere else.
 pub async fn create(State(web): State<Web>, _: Visit, Fields(new): Fields<New>) -> Answer {
-    let scope = Scope::named(new.scope.as_deref().unwrap_or("read")).ok_or_else(|| {
-        Problem::invalid("bad_scope", "A scope is read, operate or admin.", "Leave it out for read.")
-    })?;
+    let scope = Scope::named(new.scope.as_deref().unwrap_or("read"))
+        .ok_or_else(|| Problem::invalid("bad_scope", "A scope is read, operate or admin.", "Leave it out for read."))?;
     let secret = web.app.access.create_token(&new.name, scope).await?;
     let name = timmy_domain::text::one_line(&new.name);
     Ok(created(&json!({"name": name, "scope": scope.name(), "token": secret.expose()})))

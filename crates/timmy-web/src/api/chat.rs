@@ -60,7 +60,9 @@ pub fn role(name: &str) -> Result<Role, Problem> {
 /// # Errors
 /// When there are none or too many, when one has an unknown role, or when the last is not the user's.
 pub fn spoken(messages: Vec<Spoken>) -> Result<Vec<(Role, String)>, Problem> {
-    let refused = |message: &str| Problem::invalid("bad_messages", message, r#"Send {"messages":[{"role":"user","content":"…"}]}."#);
+    let refused = |message: &str| {
+        Problem::invalid("bad_messages", message, r#"Send {"messages":[{"role":"user","content":"…"}]}."#)
+    };
     if messages.is_empty() || messages.len() > MESSAGES_MAX {
         return Err(refused("`messages` holds from 1 to 1,000 messages."));
     }
@@ -78,12 +80,15 @@ pub fn spoken(messages: Vec<Spoken>) -> Result<Vec<(Role, String)>, Problem> {
 pub fn reply(message: &Message) -> Result<Value, Problem> {
     match message.status {
         MessageStatus::Failed => {
-            let hint = "`timmy doctor` says which models answer. The message is kept; POST /api/chat/{id}/retry asks again.";
+            let hint =
+                "`timmy doctor` says which models answer. The message is kept; POST /api/chat/{id}/retry asks again.";
             Err(Problem::unavailable("no_answer", message.content.clone(), hint))
         }
-        MessageStatus::Stopped => {
-            Err(Problem::conflict("stopped", "The answer was stopped.", "What came until then stands in the conversation."))
-        }
+        MessageStatus::Stopped => Err(Problem::conflict(
+            "stopped",
+            "The answer was stopped.",
+            "What came until then stands in the conversation.",
+        )),
         MessageStatus::Done | MessageStatus::Open | MessageStatus::Answered => Ok(json!({
             "reply": message.content,
             "provider": message.provider,
@@ -100,25 +105,25 @@ pub fn reply(message: &Message) -> Result<Value, Problem> {
 pub struct StopWhenGone {
     web: Web,
     question: MessageId,
-    answered: bool,
+    settled: bool,
 }
 
 impl StopWhenGone {
     /// Watches over the answer to `question`.
     #[must_use]
     pub fn new(web: &Web, question: MessageId) -> Self {
-        Self { web: web.clone(), question, answered: false }
+        Self { web: web.clone(), question, settled: false }
     }
 
-    /// The answer came.
-    pub fn answered(&mut self) {
-        self.answered = true;
+    /// There is nothing left to stop: the answer came, or the server stops and answers after its next start.
+    pub fn settled(&mut self) {
+        self.settled = true;
     }
 }
 
 impl Drop for StopWhenGone {
     fn drop(&mut self) {
-        if let (false, Some(turn)) = (self.answered, self.web.app.talk.turns.find(self.question)) {
+        if let (false, Some(turn)) = (self.settled, self.web.app.talk.turns.find(self.question)) {
             turn.stop.cancel();
         }
     }
@@ -141,9 +146,9 @@ pub async fn chat(State(web): State<Web>, _: Visit, Fields(call): Fields<Call>) 
     }
     let message = tokio::select! {
         message = web.app.talk.answer_to(question.id) => message,
-        () = stopping(&web) => return Err(stops().into()),
+        () = stopping(&web) => Err(stops()),
     };
-    gone.answered();
+    gone.settled();
     Ok(answer(&reply(&message?)?))
 }
 
@@ -158,7 +163,11 @@ pub async fn stopping(web: &Web) {
 /// The refusal of a question that is left open because the server stops.
 #[must_use]
 pub fn stops() -> Problem {
-    Problem::unavailable("stopping", "Timmy stops before the answer came.", "The message is kept and answered after the next start.")
+    Problem::unavailable(
+        "stopping",
+        "Timmy stops before the answer came.",
+        "The message is kept and answered after the next start.",
+    )
 }
 
 /// `GET /api/messages?before=&limit=`: newest first.

@@ -28,9 +28,9 @@ pub struct Probe {
 /// When a change cannot be told.
 pub async fn probe(web: &Web) -> Result<(), Refusal> {
     let probed = Prober.run(&web.app.ctx).await;
-    probed.map(|_| ()).map_err(|fault| {
-        Problem::unavailable("store_failed", format!("{fault}."), "Run `timmy doctor`.").into()
-    })
+    probed
+        .map(|_| ())
+        .map_err(|fault| Problem::unavailable("store_failed", format!("{fault}."), "Run `timmy doctor`.").into())
 }
 
 fn part(part: &Part) -> Value {
@@ -104,6 +104,9 @@ mod tests {
             restarts: 3,
         };
         let fields = part(&broken);
-        assert_eq!((&fields["state"], &fields["why"], &fields["restarts"]), (&json!("restarting"), &json!("panicked"), &json!(3)));
+        assert_eq!(
+            (&fields["state"], &fields["why"], &fields["restarts"]),
+            (&json!("restarting"), &json!("panicked"), &json!(3))
+        );
     }
 }

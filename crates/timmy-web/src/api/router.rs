@@ -115,8 +115,16 @@ pub async fn complete(State(web): State<Web>, _: Visit, Fields(wanted): Fields<W
     };
     if asked.place == Place::Reflex {
         let tried: Vec<String> = asked.attempts.iter().map(|a| format!("{}: {}.", a.provider, a.failure)).collect();
-        let hint = asked.attempts.first().map_or_else(|| "Start Ollama, then run `ollama pull llama3.1:8b-instruct`.".to_owned(), |a| a.failure.hint());
-        return Err(Problem::unavailable("no_model", format!("No language model answered. {}", tried.join(" ")).trim().to_owned(), hint).into());
+        let hint = asked.attempts.first().map_or_else(
+            || "Start Ollama, then run `ollama pull llama3.1:8b-instruct`.".to_owned(),
+            |a| a.failure.hint(),
+        );
+        return Err(Problem::unavailable(
+            "no_model",
+            format!("No language model answered. {}", tried.join(" ")).trim().to_owned(),
+            hint,
+        )
+        .into());
     }
     Ok(answer(&json!({
         "content": asked.content,

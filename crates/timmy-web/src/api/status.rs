@@ -44,7 +44,8 @@ pub async fn alive() -> Response {
 /// `GET /readyz`: the process can do its work.
 pub async fn ready(State(web): State<Web>) -> Answer {
     if web.app.ctx.store.writes_stopped().is_some() || web.stop.is_cancelled() {
-        let problem = timmy_domain::Problem::unavailable("not_ready", "Timmy cannot write.", "Log in and look at Health.");
+        let problem =
+            timmy_domain::Problem::unavailable("not_ready", "Timmy cannot write.", "Log in and look at Health.");
         return Err(problem.into());
     }
     Ok(answer(&json!({"status": "ready"})))

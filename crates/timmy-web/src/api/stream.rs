@@ -80,7 +80,7 @@ fn told(listener: Listener, event: fn(Told) -> Event) -> impl Stream<Item = Resu
         if !matches!(told, Told::More(_)) {
             listener.ended = true;
             if let Some(gone) = &mut listener.gone {
-                gone.answered();
+                gone.settled();
             }
         }
         Some((Ok(event(told)), listener))

@@ -20,7 +20,8 @@ const USUAL: usize = 20;
 /// `GET /thinking/api?limit=&before=`: newest first; `before` is the `next` of the page before.
 pub async fn thoughts(State(web): State<Web>, _: Visit, Asked(window): Asked<Window>) -> Answer {
     let limit = window.limit(USUAL)?;
-    let query = ThoughtQuery { before: window.before()?, limit: (limit + 1).min(LIST_LIMIT_MAX), ..ThoughtQuery::default() };
+    let query =
+        ThoughtQuery { before: window.before()?, limit: (limit + 1).min(LIST_LIMIT_MAX), ..ThoughtQuery::default() };
     let thoughts = web.app.ctx.store.read(move |r| r.thoughts(&query)).await?;
     Ok(answer(&list(thoughts, limit, |t: &Thought| json!(t.seq))))
 }

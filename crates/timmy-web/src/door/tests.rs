@@ -30,7 +30,8 @@ async fn a_handler_that_panics_is_told_and_the_process_goes_on() {
         home: String::new(),
     };
     let web = Web::new(parts, CancellationToken::new());
-    let app: Router = Router::new().route("/breaks", get(breaks)).layer(from_fn_with_state(web.clone(), door)).with_state(web);
+    let app: Router =
+        Router::new().route("/breaks", get(breaks)).layer(from_fn_with_state(web.clone(), door)).with_state(web);
     let ask = |accept: &'static str| {
         let request = Request::builder()
             .uri("/breaks?words=secret")

@@ -9,17 +9,52 @@ fn hosts(bound: &str) -> Hosts {
 #[test]
 fn only_names_of_this_house_are_answered() {
     let good = [
-        "localhost", "localhost:8000", "LOCALHOST:80", "127.0.0.1", "127.0.0.1:65535", "[::1]", "[::1]:8000",
-        "192.168.1.7:8000", "timmy.lan", "timmy.lan:8443",
+        "localhost",
+        "localhost:8000",
+        "LOCALHOST:80",
+        "127.0.0.1",
+        "127.0.0.1:65535",
+        "[::1]",
+        "[::1]:8000",
+        "192.168.1.7:8000",
+        "timmy.lan",
+        "timmy.lan:8443",
     ];
     for host in good {
         assert!(hosts("192.168.1.7").allow(host, None), "{host}");
     }
     let bad = [
-        "", ":8000", "evil.com", "127.evil.com", "127.0.0.1.evil.com", "localhost.evil.com", "localhost.", "127.0.0.1.",
-        "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:70000", "127.0.0.1:80:80", "127.0.0.1@evil.com", "evil.com#localhost",
-        "127.1", "2130706433", "0x7f.0.0.1", "127.0.0.2", "[::1", "::1", "[::1]x", "[::1].evil.com", "[::1]:", "[::2]",
-        "local host", "localhost/", "localhost,evil.com", "0.0.0.0", "192.168.1.8", "sub.timmy.lan", "lоcalhost",
+        "",
+        ":8000",
+        "evil.com",
+        "127.evil.com",
+        "127.0.0.1.evil.com",
+        "localhost.evil.com",
+        "localhost.",
+        "127.0.0.1.",
+        "127.0.0.1:",
+        "127.0.0.1:x",
+        "127.0.0.1:70000",
+        "127.0.0.1:80:80",
+        "127.0.0.1@evil.com",
+        "evil.com#localhost",
+        "127.1",
+        "2130706433",
+        "0x7f.0.0.1",
+        "127.0.0.2",
+        "[::1",
+        "::1",
+        "[::1]x",
+        "[::1].evil.com",
+        "[::1]:",
+        "[::2]",
+        "local host",
+        "localhost/",
+        "localhost,evil.com",
+        "0.0.0.0",
+        "192.168.1.8",
+        "sub.timmy.lan",
+        "lоcalhost",
     ];
     for host in bad {
         assert!(!hosts("192.168.1.7").allow(host, None), "{host}");
@@ -107,7 +142,8 @@ fn the_way_back_stays_on_this_site() {
     for good in ["/", "/talk?about=1", "/swarm/events/7"] {
         assert_eq!(local_path(good), Some(good));
     }
-    for bad in ["", "talk", "//evil.com", "/\\evil.com", "http://evil.com", "/a\nb", "/a b", "/\u{e9}", "javascript:x"] {
+    for bad in ["", "talk", "//evil.com", "/\\evil.com", "http://evil.com", "/a\nb", "/a b", "/\u{e9}", "javascript:x"]
+    {
         assert_eq!(local_path(bad), None, "{bad:?}");
     }
 }

@@ -59,9 +59,8 @@ struct Said {
 /// # Errors
 /// When the frame is no subscription.
 pub fn subscription(text: &str) -> Result<Vec<Pattern>, Problem> {
-    let refused = |message: String| {
-        Problem::invalid("bad_frame", message, r#"Send {"action":"subscribe","events":["task.*"]}."#)
-    };
+    let refused =
+        |message: String| Problem::invalid("bad_frame", message, r#"Send {"action":"subscribe","events":["task.*"]}."#);
     let said: Said = serde_json::from_str(text).map_err(|_| refused("The frame is not understood.".to_owned()))?;
     if said.action != "subscribe" {
         return Err(refused("The only action is `subscribe`.".to_owned()));
@@ -87,7 +86,8 @@ mod tests {
         assert_eq!(frame(&lines(1..2)).as_deref(), Some(r#"{"v":1,"seq":1}"#));
         let batch: Value = serde_json::from_str(&frame(&lines(1..4)).unwrap_or_default()).expect("JSON");
         assert_eq!(batch["v"], 1);
-        let seqs: Vec<i64> = batch["batch"].as_array().expect("a list").iter().filter_map(|e| e["seq"].as_i64()).collect();
+        let seqs: Vec<i64> =
+            batch["batch"].as_array().expect("a list").iter().filter_map(|e| e["seq"].as_i64()).collect();
         assert_eq!(seqs, [1, 2, 3]);
     }
 
@@ -96,9 +96,19 @@ mod tests {
         let wanted = subscription(r#"{"action":"subscribe","events":["task.*","timmy.thought"]}"#).expect("understood");
         assert_eq!(wanted.len(), 2);
         let many = format!(r#"{{"action":"subscribe","events":[{}]}}"#, vec![r#""a""#; 65].join(","));
-        let bad = ["", "{", "[]", "null", "7", r#"{"action":"shout"}"#, r#"{"events":["*"]}"#,
-            r#"{"action":"subscribe","events":["A"]}"#, r#"{"action":"subscribe","events":"*"}"#,
-            r#"{"action":"subscribe","events":[1]}"#, &many];
+        let bad = [
+            "",
+            "{",
+            "[]",
+            "null",
+            "7",
+            r#"{"action":"shout"}"#,
+            r#"{"events":["*"]}"#,
+            r#"{"action":"subscribe","events":["A"]}"#,
+            r#"{"action":"subscribe","events":"*"}"#,
+            r#"{"action":"subscribe","events":[1]}"#,
+            &many,
+        ];
         for text in bad {
             let said: Value = serde_json::from_str(&refusal(&subscription(text).expect_err(text))).expect("JSON");
             assert_eq!((said["v"].as_i64(), said["error"]["code"].as_str()), (Some(1), Some("bad_frame")), "{text}");

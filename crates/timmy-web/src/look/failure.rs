@@ -36,7 +36,7 @@ impl Failure {
     pub fn of(problem: &Problem, at: When) -> Self {
         let (state, title, did) = match problem.kind {
             Kind::Unknown => {
-                (State::off("Not here"), "There is no such page or thing", "Looked for it and changed nothing.")
+                (State::off("Not here"), "There is nothing at this address", "Looked for it and changed nothing.")
             }
             Kind::Forbidden => (
                 State::new(super::Tone::Bad, "lock", "Refused"),
@@ -69,7 +69,7 @@ impl Failure {
             can: problem.hint.clone(),
             event: None,
             at,
-            ways: vec![Way::new("Go home", "/"), Way::new("See what happened", "/swarm/events")],
+            ways: vec![Way::new("Go home", "/"), Way::new("Open events", "/swarm/events")],
         }
     }
 

@@ -24,7 +24,9 @@ impl ModelRow {
     /// The second line: model, place and note, as far as there are any.
     #[must_use]
     pub fn sub(&self) -> String {
-        let parts = [self.model.as_str(), self.place.phrase(), self.note.as_str()];
+        // Reflex is named like its place; saying so twice tells nothing.
+        let place = if self.place == Place::Reflex { "rules, no model" } else { self.place.phrase() };
+        let parts = [self.model.as_str(), place, self.note.as_str()];
         parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
     }
 }

@@ -197,8 +197,8 @@ impl TalkPage {
     /// it already shows, with a fragment, only scrolls and loads nothing.
     #[must_use]
     pub fn again(&self) -> Option<String> {
-        let turns = self.days.iter().flat_map(|day| &day.turns);
-        let coming = turns.filter(|turn| turn.kind == TurnKind::Coming).last()?;
+        let mut turns = self.days.iter().flat_map(|day| &day.turns);
+        let coming = turns.rfind(|turn| turn.kind == TurnKind::Coming)?;
         let query = if self.shell.path.contains("still") { "" } else { "?still" };
         Some(format!("/talk{query}#turn-{}", coming.question))
     }

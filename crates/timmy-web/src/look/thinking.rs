@@ -88,6 +88,8 @@ impl ThoughtView {
     #[must_use]
     pub fn maker(&self) -> String {
         match (self.provider.as_str(), self.model.as_str()) {
+            // The place says it all: "by reflex, no model".
+            _ if self.place == Place::Reflex => String::new(),
             ("", model) => model.to_owned(),
             (provider, "") => provider.to_owned(),
             (provider, model) => format!("{provider} · {model}"),

@@ -1,5 +1,6 @@
 //! What Timmy does at this moment, in the words of the pages: answering, thinking, resting, paused.
 
+use timmy_core::mind::rest::{PAUSED, USUAL};
 use timmy_core::mind::thinking::Doing as Thinking;
 use timmy_domain::text::{cut, one_line};
 use timmy_domain::{MessageId, Timestamp};
@@ -11,8 +12,6 @@ use crate::web::Web;
 
 /// Characters of a question in a line.
 const QUESTION_CHARS_MAX: usize = 160;
-/// What the engine says while the owner paused it.
-const PAUSED: &str = "you paused it";
 
 /// The question being answered, when one is.
 #[must_use]
@@ -40,6 +39,16 @@ pub fn is_paused(doing: &Thinking) -> bool {
 /// `Resting until 14:17`, as far as there is an end.
 fn until_words(until: Option<Timestamp>, clock: &Clock) -> String {
     until.map(|at| format!(" until {}", clock.short(at).text)).unwrap_or_default()
+}
+
+/// What a rest is, in one sentence without its full stop.
+#[must_use]
+pub fn resting(until: Option<Timestamp>, why: &str, clock: &Clock) -> String {
+    match until {
+        _ if why == PAUSED => format!("Thinking is paused{}", until_words(until, clock)),
+        Some(at) if why == USUAL => format!("Resting until the next thought at {}", clock.short(at).text),
+        _ => format!("Resting{}: {why}", until_words(until, clock)),
+    }
 }
 
 /// The line of Home. `asked` is the text of the question being answered.
@@ -73,7 +82,7 @@ pub fn line(web: &Web, clock: &Clock, asked: Option<&str>) -> Doing {
         Thinking::Resting { until, why } => Doing {
             state: State::resting("Resting"),
             title: format!("Resting{}", until_words(until, clock)),
-            sub: capital(&why),
+            sub: if why == USUAL { "The next thought is due then.".to_owned() } else { capital(&why) },
             since: None,
             stop: None,
         },
@@ -93,11 +102,13 @@ pub fn thinking_status(web: &Web, clock: &Clock, csrf: String) -> ThinkingStatus
         Thinking::Resting { until, why } if why == PAUSED => {
             (State::new(Tone::Calm, "pause", "Paused"), format!("You paused it{}.", until_words(*until, clock)))
         }
-        Thinking::Resting { until, why } => {
-            (State::resting("Resting"), format!("Resting{}: {why}.", until_words(*until, clock)))
-        }
+        Thinking::Resting { until, why } => (State::resting("Resting"), format!("{}.", resting(*until, why, clock))),
     };
-    let sentence = if settings.enabled { format!("Thinks {} when nobody asks.", rhythm(web)) } else { "Thinking is switched off.".to_owned() };
+    let sentence = if settings.enabled {
+        format!("Thinks {} when nobody asks.", rhythm(web))
+    } else {
+        "Thinking is switched off.".to_owned()
+    };
     ThinkingStatus {
         state,
         sentence,
@@ -139,9 +150,18 @@ pub fn next(web: &Web, clock: &Clock) -> (String, String) {
     }
     match web.app.thinking.doing() {
         Thinking::Thinking { .. } => ("now".to_owned(), rhythm),
-        Thinking::Resting { why, until: None } if why == PAUSED => ("when you resume it".to_owned(), "You paused thinking.".to_owned()),
+        Thinking::Resting { why, until: None } if why == PAUSED => {
+            ("when you resume it".to_owned(), "You paused thinking.".to_owned())
+        }
         Thinking::Resting { why, until: None } => ("when something changes".to_owned(), capital(&why)),
-        Thinking::Resting { why, until: Some(at) } => (clock.short(at).text, if why == PAUSED { "You paused thinking.".to_owned() } else { capital(&why) }),
+        Thinking::Resting { why, until: Some(at) } => {
+            let why = match why.as_str() {
+                PAUSED => "You paused thinking.".to_owned(),
+                USUAL => rhythm,
+                why => capital(why),
+            };
+            (clock.short(at).text, why)
+        }
     }
 }
 

@@ -71,7 +71,9 @@ impl Narrow {
     /// When a part of the filter makes no sense.
     pub fn wanted(&self) -> Result<EventQuery, Problem> {
         let filter = self.filter();
-        let refused = |what: String| Problem::invalid("bad_filter", what, "Names are like watch.added; watch.* finds all below watch.");
+        let refused = |what: String| {
+            Problem::invalid("bad_filter", what, "Names are like watch.added; watch.* finds all below watch.")
+        };
         let pattern = if filter.pattern.is_empty() { Ok(Pattern::All) } else { filter.pattern.parse() };
         let pattern = pattern.map_err(|e| refused(format!("`type` is {e}.")))?;
         if self.severity.as_deref().is_some_and(|s| !s.is_empty()) && filter.severity.is_none() {
@@ -94,7 +96,8 @@ impl Narrow {
 /// The filter as a query, without a position.
 fn query_of(filter: &EventFilter) -> String {
     let severity = filter.severity.map(Severity::name).unwrap_or_default();
-    let parts = [("type", filter.pattern.as_str()), ("severity", severity), ("actor", &filter.actor), ("text", &filter.text)];
+    let parts =
+        [("type", filter.pattern.as_str()), ("severity", severity), ("actor", &filter.actor), ("text", &filter.text)];
     let said = parts.into_iter().filter(|(_, value)| !value.is_empty());
     said.map(|(name, value)| format!("{name}={}", encoded(value))).collect::<Vec<_>>().join("&")
 }
@@ -108,7 +111,12 @@ struct Page {
 }
 
 impl Page {
-    fn read(r: &Reader<'_>, mut query: EventQuery, window: (Option<Seq>, Option<Seq>), count_from: Option<timmy_domain::Timestamp>) -> Result<Self, StoreError> {
+    fn read(
+        r: &Reader<'_>,
+        mut query: EventQuery,
+        window: (Option<Seq>, Option<Seq>),
+        count_from: Option<timmy_domain::Timestamp>,
+    ) -> Result<Self, StoreError> {
         let (before, after) = window;
         (query.before, query.after, query.limit) = (before, after, PAGE_EVENTS + 1);
         query.newest_first = after.is_none();
@@ -173,7 +181,8 @@ pub async fn events(State(web): State<Web>, visit: Visit, Asked(narrow): Asked<N
     let found = found.unwrap_or(Page { records: Vec::new(), older: false, newer: false, bars: None });
     let rows: Vec<EventRow> = found.records.iter().map(|record| EventRow::of(record, &clock)).collect();
     let query = query_of(&filter);
-    let live = if filter.pattern.is_empty() || !filter_problem.is_empty() { "*".to_owned() } else { filter.pattern.clone() };
+    let live =
+        if filter.pattern.is_empty() || !filter_problem.is_empty() { "*".to_owned() } else { filter.pattern.clone() };
     let total = words::count(u64::try_from(around.last_seq).unwrap_or(0));
     let (first, last) = (rows.first().map(|r| r.seq), rows.last().map(|r| r.seq));
     page(&EventsPage {
@@ -181,9 +190,16 @@ pub async fn events(State(web): State<Web>, visit: Visit, Asked(narrow): Asked<N
         filter_problem,
         live,
         histogram: found.bars.map(|counts| histogram(&web, &clock, &counts)),
-        absent: Absent::empty("No event fits this filter", "Names match exactly, or below a prefix with a star: watch.* finds watch.added.")
-            .act("Show all events", "/swarm/events"),
-        summary: if rows.is_empty() { format!("None of {total} events.") } else { format!("{} of {total} events.", words::count(rows.len() as u64)) },
+        absent: Absent::empty(
+            "No event fits this filter",
+            "Names match exactly, or below a prefix with a star: watch.* finds watch.added.",
+        )
+        .act("Show all events", "/swarm/events"),
+        summary: if rows.is_empty() {
+            format!("None of {total} events.")
+        } else {
+            format!("{} of {total} events.", words::count(rows.len() as u64))
+        },
         older: last.filter(|_| found.older).map(|seq| with(&query, &format!("before={seq}"))),
         newer: first.filter(|_| found.newer).map(|seq| with(&query, &format!("after={seq}"))),
         cli: cli(&filter, last),
@@ -233,7 +249,13 @@ impl Family {
         };
         let previous = like(Some(seq), None, true)?.first().map(|e| e.seq);
         let next = like(None, Some(seq), false)?.first().map(|e| e.seq);
-        Ok(Some(Self { causes: r.causes(seq, CAUSES_MAX)?, effects: r.effects(seq, EFFECTS_COUNTED_MAX)?, this, previous, next }))
+        Ok(Some(Self {
+            causes: r.causes(seq, CAUSES_MAX)?,
+            effects: r.effects(seq, EFFECTS_COUNTED_MAX)?,
+            this,
+            previous,
+            next,
+        }))
     }
 }
 
@@ -251,7 +273,11 @@ pub async fn event(State(web): State<Web>, visit: Visit, name: Named) -> Answer 
     shell.title = format!("Event {seq}");
     shell.above = nav::page("/swarm/events");
     let raw = serde_json::to_string_pretty(&this.envelope()).map_err(|error| {
-        Refusal(Problem::unavailable("page_failed", format!("The event could not be drawn: {error}."), "Load it again."))
+        Refusal(Problem::unavailable(
+            "page_failed",
+            format!("The event could not be drawn: {error}."),
+            "Load it again.",
+        ))
     })?;
     page(&EventPage {
         shell,

@@ -47,9 +47,15 @@ fn store_facts(stats: &StoreStats, checks: &[Record], clock: &Clock) -> Vec<Fact
     let count = |n: i64| words::count(u64::try_from(n).unwrap_or(0));
     let mut facts = vec![
         Fact::new("File", stats.path.display().to_string()).mono(),
-        Fact::new("Size", format!("{}, {} waiting to be folded in", words::bytes(stats.file_bytes), words::bytes(stats.wal_bytes))),
+        Fact::new(
+            "Size",
+            format!("{}, and {} in its journal", words::bytes(stats.file_bytes), words::bytes(stats.wal_bytes)),
+        ),
         Fact::new("Events", count(stats.last_seq)),
-        Fact::new("Last commit", format!("{} µs, {} in the queue", count(stats.last_commit_micros), stats.writer_queue)),
+        Fact::new(
+            "Last commit",
+            format!("{} µs, {} in the queue", count(stats.last_commit_micros), stats.writer_queue),
+        ),
     ];
     let checked = checks.iter().find_map(|record| match record.event() {
         Event::StoreChecked(e) if e.check == "chain" => Some((record, e)),
@@ -72,7 +78,12 @@ fn machine_gauges(machine: &Machine) -> Vec<Gauge> {
         // Tenths, rounded, never negative; a load that does not fit reads as full.
         let tenths = format!("{:.0}", load[0] * 10.0).parse::<u64>().unwrap_or(u64::MAX);
         let cores = cores as u64;
-        gauges.push(Gauge::new("Load", format!("{:.1} of {cores} {}", load[0], if cores == 1 { "core" } else { "cores" }), tenths, cores * 10));
+        gauges.push(Gauge::new(
+            "Load",
+            format!("{:.1} of {cores} {}", load[0], if cores == 1 { "core" } else { "cores" }),
+            tenths,
+            cores * 10,
+        ));
     }
     let used = |label: &str, total: Option<u64>, free: Option<u64>| {
         let (total, free) = (total?, free?);
@@ -95,16 +106,29 @@ pub async fn measure(web: &Web) -> Machine {
 
 fn verdict(web: &Web, parts: &[Part], unreadable: usize, clock: &Clock) -> Verdict {
     let checked = clock.second(clock.now);
-    let broken: Vec<&str> = parts.iter().filter(|p| matches!(p.state, PartState::Restarting { .. })).map(|p| p.name).collect();
+    let broken: Vec<&str> =
+        parts.iter().filter(|p| matches!(p.state, PartState::Restarting { .. })).map(|p| p.name).collect();
     let providers = web.app.ctx.cascade.status();
-    let down: Vec<&str> = providers.iter().filter(|p| matches!(p.state, ProviderState::Down { .. })).map(|p| p.name.as_str()).collect();
+    let down: Vec<&str> =
+        providers.iter().filter(|p| matches!(p.state, ProviderState::Down { .. })).map(|p| p.name.as_str()).collect();
     if let Some(finding) = web.app.ctx.store.writes_stopped() {
-        let detail = "Reading goes on; nothing new is stored. Stop Timmy, keep the file as it is, and restore a backup.";
-        return Verdict { state: Word::failed("Failed"), sentence: format!("Writing has stopped: {finding}."), detail: detail.to_owned(), checked };
+        let detail =
+            "Reading goes on; nothing new is stored. Stop Timmy, keep the file as it is, and restore a backup.";
+        return Verdict {
+            state: Word::failed("Failed"),
+            sentence: format!("Writing has stopped: {finding}."),
+            detail: detail.to_owned(),
+            checked,
+        };
     }
     if !broken.is_empty() {
         let sentence = format!("{} failed and starts again.", broken.join(", "));
-        return Verdict { state: Word::degraded("Degraded"), sentence, detail: "Everything else goes on.".to_owned(), checked };
+        return Verdict {
+            state: Word::degraded("Degraded"),
+            sentence,
+            detail: "Everything else goes on.".to_owned(),
+            checked,
+        };
     }
     if unreadable > 0 || !web.app.ctx.cascade.has_model() {
         let mut said = Vec::new();
@@ -115,8 +139,12 @@ fn verdict(web: &Web, parts: &[Part], unreadable: usize, clock: &Clock) -> Verdi
             said.push(format!("{} cannot be read", timmy_domain::text::plural(unreadable as u64, "folder", "folders")));
         }
         let sentence = super::doing::capital(&said.join(", and "));
-        let detail = if down.is_empty() { String::new() } else { format!("Timmy asks {} again every few seconds.", down.join(" and ")) };
-        return Verdict { state: Word::degraded("Degraded"), sentence, detail, checked };
+        let detail = if down.is_empty() {
+            String::new()
+        } else {
+            format!("Timmy asks {} again every few seconds.", down.join(" and "))
+        };
+        return Verdict { state: Word::degraded("Limited"), sentence, detail, checked };
     }
     let running = timmy_domain::text::plural(parts.len() as u64, "part runs", "parts run");
     let detail = format!("{running}, a language model answers, and the database takes what is written.");

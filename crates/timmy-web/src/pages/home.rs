@@ -83,7 +83,8 @@ fn now_part(web: &Web, clock: &Clock, visit: &Visit, around: &Around, rows: &Row
             let text = format!("Timmy thinks {} when nobody asks. The first thought appears here.", doing::rhythm(web));
             Absent::empty("No thought yet", text).act("Think now", "/thinking")
         } else {
-            Absent::off("Thinking is off", "With it on, Timmy thinks when nobody asks.").was("[thinking] enabled = false")
+            Absent::off("Thinking is off", "With it on, Timmy thinks when nobody asks.")
+                .was("[thinking] enabled = false")
         },
         seen: rows.seen.iter().map(|seen| SeenView::of(seen, clock)).collect(),
         watches: !around.folders.is_empty(),

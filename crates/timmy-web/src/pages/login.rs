@@ -26,14 +26,17 @@ pub struct Next {
 
 fn draw(web: &Web, headers: &HeaderMap, status: StatusCode, next: Option<&str>, notice: Option<Notice>) -> Answer {
     let (theme, density) = auth::look(headers);
-    page_with(status, &LoginPage {
-        theme,
-        density,
-        host: web.machine.clone(),
-        version: web.version.clone(),
-        next: next.and_then(local_path).unwrap_or_default().to_owned(),
-        notice,
-    })
+    page_with(
+        status,
+        &LoginPage {
+            theme,
+            density,
+            host: web.machine.clone(),
+            version: web.version.clone(),
+            next: next.and_then(local_path).unwrap_or_default().to_owned(),
+            notice,
+        },
+    )
 }
 
 /// `GET /login`.
@@ -55,7 +58,8 @@ pub async fn enter(State(web): State<Web>, headers: HeaderMap, Fields(form): Fie
     let label = cut(&one_line(browser), LABEL_CHARS_MAX);
     match web.app.access.log_in(&form.code, &label).await {
         Ok(session) => {
-            let cookie = auth::set_cookie(SESSION_COOKIE, session.cookie.expose(), session.lifetime.as_secs(), "Strict");
+            let cookie =
+                auth::set_cookie(SESSION_COOKIE, session.cookie.expose(), session.lifetime.as_secs(), "Strict");
             let mut response = back(form.next.as_deref(), "/");
             if let Some(cookie) = cookie {
                 response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -63,7 +67,10 @@ pub async fn enter(State(web): State<Web>, headers: HeaderMap, Fields(form): Fie
             Ok(response)
         }
         Err(problem) if Style::of("/login", &headers) == Style::Page => {
-            let notice = Notice { state: Word::failed("That code does not open"), text: format!("{} {}", problem.message, problem.hint) };
+            let notice = Notice {
+                state: Word::failed("That code does not open"),
+                text: format!("{} {}", problem.message, problem.hint),
+            };
             draw(&web, &headers, super::status_of(&problem), form.next.as_deref(), Some(notice))
         }
         Err(problem) => Err(problem.into()),

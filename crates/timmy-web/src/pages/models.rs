@@ -32,7 +32,8 @@ fn row(provider: &ProviderStatus) -> ModelRow {
 pub fn missing(web: &Web) -> Option<NoModel> {
     let providers = web.app.ctx.cascade.status();
     let models: Vec<&ProviderStatus> = providers.iter().filter(|p| p.place != Place::Reflex).collect();
-    if models.iter().any(|p| !matches!(p.state, ProviderState::Down { .. })) {
+    // An owner who names no model has chosen reflex; there is nothing to repair.
+    if models.is_empty() || models.iter().any(|p| !matches!(p.state, ProviderState::Down { .. })) {
         return None;
     }
     let why = models.iter().filter_map(|p| match &p.state {

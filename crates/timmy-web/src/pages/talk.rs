@@ -102,16 +102,19 @@ async fn draw(web: &Web, visit: &Visit, part: &Part, typed: Option<(String, Prob
     shell.notice = typed.as_ref().map(|(_, problem)| refused(problem));
     let code = typed.as_ref().map_or(StatusCode::OK, |(_, problem)| super::status_of(problem));
     let text = "Ask something, or tell Timmy what you are working on. The conversation stays on this machine.";
-    page_with(code, &TalkPage {
-        shell,
-        days: days(&messages, &rows, &clock),
-        absent: Absent::empty("Nothing was said yet", text),
-        older: messages.first().filter(|_| more).map(|first| format!("/talk?before={}", first.id)),
-        newest: before.map(|_| "/talk".to_owned()),
-        about: rows.quote(about, &clock),
-        draft: typed.map(|(text, _)| text).unwrap_or_default(),
-        models: models::rows(web),
-    })
+    page_with(
+        code,
+        &TalkPage {
+            shell,
+            days: days(&messages, &rows, &clock),
+            absent: Absent::empty("Nothing was said yet", text),
+            older: messages.first().filter(|_| more).map(|first| format!("/talk?before={}", first.id)),
+            newest: before.map(|_| "/talk".to_owned()),
+            about: rows.quote(about, &clock),
+            draft: typed.map(|(text, _)| text).unwrap_or_default(),
+            models: models::rows(web),
+        },
+    )
 }
 
 /// `GET /talk`.

@@ -46,7 +46,11 @@ pub struct Narrow {
 impl Narrow {
     fn seed(&self) -> Result<Option<SeedType>, Refusal> {
         let said = self.seed.as_deref().filter(|s| !s.is_empty());
-        said.map(|s| s.parse().map_err(|e| Refusal(Problem::invalid("bad_seed", format!("It is {e}."), "Choose one of the filters.")))).transpose()
+        said.map(|s| {
+            s.parse()
+                .map_err(|e| Refusal(Problem::invalid("bad_seed", format!("It is {e}."), "Choose one of the filters.")))
+        })
+        .transpose()
     }
 
     fn kept(&self) -> bool {
@@ -99,12 +103,14 @@ async fn draw(web: &Web, visit: &Visit, narrow: &Narrow, typed: Option<(String, 
     let before = narrow.window().before()?;
     let query = narrow.wanted(before, PAGE_THOUGHTS + 1)?;
     let day = local_day(web.app.ctx.clock.as_ref(), web.app.ctx.now());
-    let read = gather(web, move |r| Ok((r.thoughts(&query)?, r.thought_count()?, r.fewer_counts()?, r.spent(&day, PURPOSE)?)));
+    let read =
+        gather(web, move |r| Ok((r.thoughts(&query)?, r.thought_count()?, r.fewer_counts()?, r.spent(&day, PURPOSE)?)));
     let (around, (mut thoughts, count, fewer, spent)) = read.await?;
     let more = thoughts.len() > PAGE_THOUGHTS;
     thoughts.truncate(PAGE_THOUGHTS);
     let filter = narrow.query();
-    let with = |rest: &str| if filter.is_empty() { format!("/thinking?{rest}") } else { format!("/thinking?{filter}&{rest}") };
+    let with =
+        |rest: &str| if filter.is_empty() { format!("/thinking?{rest}") } else { format!("/thinking?{filter}&{rest}") };
     let clock = web.clock();
     let settings = &web.app.ctx.settings.thinking;
     let mut shell = shell(web, visit, &around, "/thinking");
@@ -140,7 +146,8 @@ fn absent(web: &Web, filter: &str) -> Absent {
     if filter.is_empty() {
         return Absent::empty("No thought yet", format!("Timmy thinks {} when nobody asks.", doing::rhythm(web)));
     }
-    Absent::empty("No thought fits this filter", "Keep a thought, or wait for one of this seed.").act("Show all thoughts", "/thinking")
+    Absent::empty("No thought fits this filter", "Keep a thought, or wait for one of this seed.")
+        .act("Show all thoughts", "/thinking")
 }
 
 /// `GET /thinking`.
@@ -175,7 +182,10 @@ pub async fn thought(State(web): State<Web>, visit: Visit, name: Named) -> Answe
         shell,
         cut: first.parent_id.is_some() && links.len() >= CHAIN_LINKS_MAX,
         thoughts: chain(&links, &clock, Some(id)),
-        next: next.iter().map(|t| ThoughtView { at: clock.short(t.created_at), ..ThoughtView::of(t, &clock) }).collect(),
+        next: next
+            .iter()
+            .map(|t| ThoughtView { at: clock.short(t.created_at), ..ThoughtView::of(t, &clock) })
+            .collect(),
     })
 }
 

@@ -32,7 +32,10 @@ async fn only_the_door_is_open_to_strangers() {
         }
     }
     let page = house.bare("GET", "/talk?about=1").header("accept", "text/html").send().await.expect("an answer");
-    assert_eq!((page.status().as_u16(), &page.headers()["location"]), (303, &"/login?next=/talk%3Fabout%3D1".parse().expect("a header")));
+    assert_eq!(
+        (page.status().as_u16(), &page.headers()["location"]),
+        (303, &"/login?next=/talk%3Fabout%3D1".parse().expect("a header"))
+    );
     assert_eq!(refusal(house.bare("GET", "/api/status?token=run-token-of-a-test")).await.0, 401);
     assert_eq!(refusal(house.bare("GET", "/").bearer_auth("wrong")).await.0, 401);
     house.end().await;
@@ -50,7 +53,8 @@ async fn foreign_names_and_origins_are_refused() {
         let login = house.bare("POST", "/login").header("origin", origin).form(&[("code", "x")]);
         assert_eq!(refusal(login).await, (403, "forbidden_origin".into()), "{origin}");
     }
-    let twice = raw(&house, "GET /health HTTP/1.1\r\nHost: localhost\r\nHost: evil.com\r\nConnection: close\r\n\r\n").await;
+    let twice =
+        raw(&house, "GET /health HTTP/1.1\r\nHost: localhost\r\nHost: evil.com\r\nConnection: close\r\n\r\n").await;
     assert!(twice.starts_with("HTTP/1.1 4"), "{twice}");
     let none = raw(&house, "GET /health HTTP/1.1\r\nConnection: close\r\n\r\n").await;
     assert!(none.starts_with("HTTP/1.1 4"), "{none}");
@@ -76,9 +80,14 @@ async fn a_browser_comes_in_once_by_code_and_acts_with_its_word() {
     let script = house.bare("POST", "/thinking/api/resume").header("cookie", &browser.cookie).json(&json!({}));
     let script = script.header("x-csrf-token", &browser.csrf);
     assert_eq!(script.send().await.expect("an answer").status(), 200);
-    let out = house.browse(&browser, "POST", "/logout").form(&[("csrf", &browser.csrf)]).send().await.expect("an answer");
+    let out =
+        house.browse(&browser, "POST", "/logout").form(&[("csrf", &browser.csrf)]).send().await.expect("an answer");
     assert_eq!((out.status().as_u16(), &out.headers()["location"]), (303, &"/login".parse().expect("a header")));
-    assert_eq!(house.browse(&browser, "GET", "/").send().await.expect("an answer").status(), 303, "the session is over");
+    assert_eq!(
+        house.browse(&browser, "GET", "/").send().await.expect("an answer").status(),
+        303,
+        "the session is over"
+    );
     house.end().await;
 }
 
@@ -130,10 +139,26 @@ async fn nothing_that_is_sent_makes_the_house_fail() {
     let house = House::quiet().await;
     let long = "x".repeat(1024 * 1024 + 1);
     let deep = "[".repeat(100_000);
-    let json_bodies = ["", "{", "[]", "null", "7", "\"x\"", "{\"content\":7}", "{\"content\":null}", "{\"minutes\":-1}",
-        "{\"minutes\":1e99}", "{\"messages\":{}}", "{\"messages\":[]}", "\u{0}", &deep];
+    let json_bodies = [
+        "",
+        "{",
+        "[]",
+        "null",
+        "7",
+        "\"x\"",
+        "{\"content\":7}",
+        "{\"content\":null}",
+        "{\"minutes\":-1}",
+        "{\"minutes\":1e99}",
+        "{\"messages\":{}}",
+        "{\"messages\":[]}",
+        "\u{0}",
+        &deep,
+    ];
     for route in timmy_web::routes::TABLE {
-        for part in ["x", "0", "-1", "%00", "%ff", "99999999999999999999", "0192f0c1-7c2a-7e55-9d0e-2b1f6a0c9a11", "..%2f"] {
+        for part in
+            ["x", "0", "-1", "%00", "%ff", "99999999999999999999", "0192f0c1-7c2a-7e55-9d0e-2b1f6a0c9a11", "..%2f"]
+        {
             let mut path = route.path.to_owned();
             for name in ["{id}", "{seq}", "{name}", "{which}", "{hash}"] {
                 path = path.replace(name, part);
@@ -149,9 +174,21 @@ async fn nothing_that_is_sent_makes_the_house_fail() {
                     assert!(status < 500 || status == 503, "{verb} {path} {kind} {body:.20}: {status}");
                 }
                 if part == "x" {
-                    let queries = ["limit=0", "limit=1001", "limit=x", "after=-1", "after=x&after=y", "before=%ff", "type=a..b", "=", "%", "&&"];
+                    let queries = [
+                        "limit=0",
+                        "limit=1001",
+                        "limit=x",
+                        "after=-1",
+                        "after=x&after=y",
+                        "before=%ff",
+                        "type=a..b",
+                        "=",
+                        "%",
+                        "&&",
+                    ];
                     for query in queries.iter().filter(|_| verb == "GET") {
-                        let status = house.ask(verb, &format!("{path}?{query}")).send().await.expect("an answer").status();
+                        let status =
+                            house.ask(verb, &format!("{path}?{query}")).send().await.expect("an answer").status();
                         assert!(status.as_u16() < 500 || status == 503, "{verb} {path}?{query}: {status}");
                     }
                 }
@@ -166,7 +203,9 @@ async fn nothing_that_is_sent_makes_the_house_fail() {
     let long = "x".repeat(12 * 1024 * 1024);
     let refused = house.bare("POST", "/login").header("content-type", "application/json").body(long.clone());
     assert_eq!(refusal(refused).await, (413, "too_large".into()), "heard while it is still being sent");
-    let unsaid = reqwest::Body::wrap_stream(futures_util::stream::iter(long.as_bytes().chunks(65_536).map(|c| Ok::<_, std::io::Error>(c.to_vec())).collect::<Vec<_>>()));
+    let unsaid = reqwest::Body::wrap_stream(futures_util::stream::iter(
+        long.as_bytes().chunks(65_536).map(|c| Ok::<_, std::io::Error>(c.to_vec())).collect::<Vec<_>>(),
+    ));
     let refused = house.ask("POST", "/api/chat").header("content-type", "application/json").body(unsaid);
     assert_eq!(refusal(refused).await, (413, "too_large".into()));
     house.end().await;
@@ -175,7 +214,8 @@ async fn nothing_that_is_sent_makes_the_house_fail() {
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_have_one_shape() {
     let house = House::quiet().await;
-    let post = |path: &str, body: &'static str| house.ask("POST", path).header("content-type", "application/json").body(body);
+    let post =
+        |path: &str, body: &'static str| house.ask("POST", path).header("content-type", "application/json").body(body);
     assert_eq!(refusal(house.ask("GET", "/nowhere")).await, (404, "unknown_route".into()));
     assert_eq!(refusal(house.ask("GET", "/thinking/api/42")).await.0, 404);
     assert_eq!(refusal(house.ask("GET", "/api/events/999999")).await.0, 404);
@@ -185,10 +225,16 @@ async fn refusals_have_one_shape() {
     assert_eq!(refusal(house.ask("POST", "/thinking/api/inject").body("x")).await, (422, "unreadable".into()));
     assert_eq!(refusal(house.ask("GET", "/thinking/api?limit=1001")).await, (422, "bad_limit".into()));
     assert_eq!(refusal(house.ask("GET", "/api/events?type=a..b")).await, (422, "bad_filter".into()));
-    assert_eq!(refusal(post("/api/v1/router/complete", "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}")).await, (503, "no_model".into()));
+    assert_eq!(
+        refusal(post("/api/v1/router/complete", "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}")).await,
+        (503, "no_model".into())
+    );
     let page = house.browse(&house.browser().await, "GET", "/nowhere").send().await.expect("an answer");
     assert_eq!(page.status(), 404);
-    assert!(page.text().await.expect("text").contains("aria-label=\"Pages\""), "a browser gets a page with its navigation");
+    assert!(
+        page.text().await.expect("text").contains("aria-label=\"Pages\""),
+        "a browser gets a page with its navigation"
+    );
     house.end().await;
 }
 
@@ -225,7 +271,10 @@ async fn pages_are_compressed_and_assets_are_kept_for_good() {
     let mut assets = 0;
     for path in page.split(['"', '#']).filter(|part| part.starts_with("/static/")) {
         let asset = house.bare("GET", path).header("accept-encoding", "gzip").send().await.expect("an answer");
-        assert_eq!((asset.status().as_u16(), asset.headers()["cache-control"].to_str().expect("text")), (200, "public, max-age=31536000, immutable"));
+        assert_eq!(
+            (asset.status().as_u16(), asset.headers()["cache-control"].to_str().expect("text")),
+            (200, "public, max-age=31536000, immutable")
+        );
         assets += 1;
     }
     assert!(assets > 4);
@@ -235,9 +284,11 @@ async fn pages_are_compressed_and_assets_are_kept_for_good() {
 #[tokio::test(flavor = "multi_thread")]
 async fn heads_that_are_too_large_or_nonsense_are_refused() {
     let house = House::quiet().await;
-    let large = format!("GET /health HTTP/1.1\r\nHost: localhost\r\nX: {}\r\nConnection: close\r\n\r\n", "x".repeat(200_000));
+    let large =
+        format!("GET /health HTTP/1.1\r\nHost: localhost\r\nX: {}\r\nConnection: close\r\n\r\n", "x".repeat(200_000));
     assert!(!raw(&house, &large).await.contains(" 200 "));
-    let many = format!("GET /health HTTP/1.1\r\nHost: localhost\r\n{}Connection: close\r\n\r\n", "A: b\r\n".repeat(1_000));
+    let many =
+        format!("GET /health HTTP/1.1\r\nHost: localhost\r\n{}Connection: close\r\n\r\n", "A: b\r\n".repeat(1_000));
     assert!(!raw(&house, &many).await.contains(" 200 "));
     for nonsense in ["\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "\u{16}\u{3}\u{1}"] {
         let mut socket = tokio::net::TcpStream::connect(&house.host).await.expect("connected");

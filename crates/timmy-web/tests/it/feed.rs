@@ -99,7 +99,12 @@ async fn a_socket_hears_the_last_twenty_and_then_everything_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn resuming_leaves_no_gap_and_tells_nothing_twice_while_events_rain() {
-    let house = House::with(vec![std::sync::Arc::new(Reflex::new("m"))], &[], FeedSettings { websocket_event_throttle: 200, ..FeedSettings::default() }).await;
+    let house = House::with(
+        vec![std::sync::Arc::new(Reflex::new("m"))],
+        &[],
+        FeedSettings { websocket_event_throttle: 200, ..FeedSettings::default() },
+    )
+    .await;
     house.write(3_000).await;
     let mut first = listen(&house, "?after=0").await;
     let store = house.engine.app.ctx.store.clone();
@@ -164,7 +169,10 @@ async fn a_position_of_another_log_is_answered_with_a_gap() {
     let head = house.engine.app.ctx.store.last_seq();
     let mut socket = listen(&house, "?after=999999").await;
     let gap = socket.frame().await;
-    assert_eq!((gap["v"].as_i64(), gap["event"].as_str(), gap["data"]["from"].as_i64()), (Some(1), Some("feed.gap"), Some(head)));
+    assert_eq!(
+        (gap["v"].as_i64(), gap["event"].as_str(), gap["data"]["from"].as_i64()),
+        (Some(1), Some("feed.gap"), Some(head))
+    );
     house.write(1).await;
     assert_eq!(socket.seqs_until(head + 1).await, [head + 1]);
     house.end().await;
@@ -205,7 +213,10 @@ async fn only_who_may_look_from_this_site_hears_anything() {
     let from_here = [("cookie", browser.cookie.as_str()), ("origin", house.base.as_str())];
     assert!(knock(&house, "", &from_here).await.is_ok());
     let plain = house.ask("GET", "/swarm/live").send().await.expect("an answer");
-    assert_eq!((plain.status().as_u16(), &plain.headers()["location"]), (303, &"/swarm/events".parse().expect("a header")));
+    assert_eq!(
+        (plain.status().as_u16(), &plain.headers()["location"]),
+        (303, &"/swarm/events".parse().expect("a header"))
+    );
     house.end().await;
 }
 
@@ -230,7 +241,8 @@ async fn a_client_that_does_not_read_is_closed_and_can_go_on_where_it_was() {
     for _ in 0..400 {
         use timmy_domain::{Event, NewEvent};
         let data = json!({"words": "x".repeat(12_000)});
-        let events = (0..10).map(|_| NewEvent::new("test", Event::Unknown { name: "test.large".into(), data: data.clone() }));
+        let events =
+            (0..10).map(|_| NewEvent::new("test", Event::Unknown { name: "test.large".into(), data: data.clone() }));
         house.engine.app.ctx.store.append(events.collect()).await.expect("written");
     }
     let code = loop {

@@ -109,7 +109,8 @@ impl House {
         let code = code["code"].as_str().expect("a code").to_owned();
         let entered = self.bare("POST", "/login").form(&[("code", code.as_str())]).send().await.expect("an answer");
         assert_eq!(entered.status(), 303);
-        let cookie = entered.headers()["set-cookie"].to_str().expect("text").split(';').next().expect("a pair").to_owned();
+        let cookie =
+            entered.headers()["set-cookie"].to_str().expect("text").split(';').next().expect("a pair").to_owned();
         let mut browser = Browser { cookie, csrf: String::new() };
         let page = self.browse(&browser, "GET", "/").send().await.expect("an answer").text().await.expect("text");
         let csrf = page.split("name=\"csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next());

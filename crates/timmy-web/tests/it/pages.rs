@@ -8,10 +8,29 @@ use crate::house::{Form, House, replies};
 async fn every_page_draws_empty_and_full() {
     let house = House::serve(replies(9), &["talk.answer"]).await;
     let browser = house.browser().await;
-    let fragments = ["/now", "/now/rail", "/pulse", "/pulse?hero=1", "/thinking/rows", "/thinking/status",
-        "/watch/rows", "/swarm/events/rows?after=0", "/health/page/parts"];
-    let pages = ["/", "/talk", "/thinking", "/swarm/events", "/health/page", "/thinking?kept=1", "/thinking?seed=memory",
-        "/swarm/events?type=login.*&severity=info&actor=owner&text=code", "/swarm/events?after=1", "/swarm/events?before=2"];
+    let fragments = [
+        "/now",
+        "/now/rail",
+        "/pulse",
+        "/pulse?hero=1",
+        "/thinking/rows",
+        "/thinking/status",
+        "/watch/rows",
+        "/swarm/events/rows?after=0",
+        "/health/page/parts",
+    ];
+    let pages = [
+        "/",
+        "/talk",
+        "/thinking",
+        "/swarm/events",
+        "/health/page",
+        "/thinking?kept=1",
+        "/thinking?seed=memory",
+        "/swarm/events?type=login.*&severity=info&actor=owner&text=code",
+        "/swarm/events?after=1",
+        "/swarm/events?before=2",
+    ];
     for full in [false, true] {
         for path in pages.iter().chain(&fragments) {
             let answer = house.browse(&browser, "GET", path).send().await.expect("an answer");
@@ -23,18 +42,23 @@ async fn every_page_draws_empty_and_full() {
         if !full {
             let thought = house.post("/thinking/api/inject", json!({"content": "Mine <b>own</b> & “words”."})).await;
             house.post("/thinking/api/think", json!({"seed_type": "memory"})).await;
-            house.post("/api/chat", json!({"messages": [{"role": "user", "content": "<script>alert(1)</script>"}]})).await;
+            house
+                .post("/api/chat", json!({"messages": [{"role": "user", "content": "<script>alert(1)</script>"}]}))
+                .await;
             let folder = house.engine.home.as_ref().expect("a home").path().to_string_lossy().into_owned();
             house.post("/api/watch", json!({"path": folder})).await;
             let chain = format!("/thinking/{}", thought["id"].as_str().expect("an id"));
             let event = format!("/swarm/events/{}", thought["seq"]);
-            for path in [chain.as_str(), event.as_str(), &format!("/talk?about={}", thought["id"].as_str().expect("an id"))] {
+            for path in
+                [chain.as_str(), event.as_str(), &format!("/talk?about={}", thought["id"].as_str().expect("an id"))]
+            {
                 let answer = house.browse(&browser, "GET", path).send().await.expect("an answer");
                 let (status, text) = (answer.status(), answer.text().await.expect("text"));
                 assert_eq!(status, 200, "{path}");
                 assert!(!text.contains("<b>own</b>"), "{path}");
             }
-            let talk = house.browse(&browser, "GET", "/talk").send().await.expect("an answer").text().await.expect("text");
+            let talk =
+                house.browse(&browser, "GET", "/talk").send().await.expect("an answer").text().await.expect("text");
             assert!(talk.contains("&#60;script&#62;alert(1)") && !talk.contains("<script>alert"), "{talk}");
         }
     }
@@ -75,7 +99,9 @@ async fn forms_lead_back_and_scripts_get_the_changed_part() {
     let (status, to, _) = send(form("/thinking/inject", &[("text", "A thought of mine.")])).await;
     assert_eq!((status, to.as_str()), (303, "/thinking"));
     let id = house.get("/thinking/api?limit=1").await["items"][0]["id"].as_str().expect("an id").to_owned();
-    for (act, mark) in [("keep", "kept"), ("release", "Keep<"), ("fewer", "article"), ("more", "article"), ("unfewer", "article")] {
+    for (act, mark) in
+        [("keep", "kept"), ("release", "Keep<"), ("fewer", "article"), ("more", "article"), ("unfewer", "article")]
+    {
         let (status, _, part) = send(form(&format!("/thinking/{id}/{act}"), &[]).header("hx-request", "true")).await;
         assert!(status == 200 && part.contains(mark) && part.contains(&format!("thought-{id}")), "{act}: {part}");
         let (status, to, _) = send(form(&format!("/thinking/{id}/{act}"), &[])).await;
@@ -96,14 +122,20 @@ async fn forms_lead_back_and_scripts_get_the_changed_part() {
 async fn the_look_is_remembered_by_the_device() {
     let house = House::quiet().await;
     let browser = house.browser().await;
-    let fields = [("csrf", browser.csrf.as_str()), ("theme", "dark\"><script>"), ("density", "compact"), ("back", "https://evil.com")];
+    let fields = [
+        ("csrf", browser.csrf.as_str()),
+        ("theme", "dark\"><script>"),
+        ("density", "compact"),
+        ("back", "https://evil.com"),
+    ];
     let answer = house.browse(&browser, "POST", "/look").form(&fields).send().await.expect("an answer");
     assert_eq!(answer.headers()["location"], "/");
     let cookies: Vec<&str> = answer.headers().get_all("set-cookie").iter().filter_map(|c| c.to_str().ok()).collect();
     assert!(cookies.iter().any(|c| c.starts_with("timmy_theme=system;")), "{cookies:?}");
     assert!(cookies.iter().any(|c| c.starts_with("timmy_density=compact;")), "{cookies:?}");
     let dark = format!("{}; timmy_theme=dark; timmy_density=compact", browser.cookie);
-    let page = house.bare("GET", "/").header("cookie", dark).header("accept", "text/html").send().await.expect("an answer");
+    let page =
+        house.bare("GET", "/").header("cookie", dark).header("accept", "text/html").send().await.expect("an answer");
     let page = page.text().await.expect("text");
     assert!(page.contains("data-theme=\"dark\" data-density=\"compact\""));
     house.end().await;

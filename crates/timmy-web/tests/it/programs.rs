@@ -19,7 +19,10 @@ fn user(words: &str) -> Value {
 async fn a_chat_answers_with_maker_and_place() {
     let house = House::serve(replies(1), &["talk.answer"]).await;
     let reply = house.post("/api/chat", user("Hello?")).await;
-    assert_eq!((reply["reply"].as_str(), reply["provider"].as_str(), reply["place"].as_str()), (Some("Reply 1."), Some("scripted"), Some("local")));
+    assert_eq!(
+        (reply["reply"].as_str(), reply["provider"].as_str(), reply["place"].as_str()),
+        (Some("Reply 1."), Some("scripted"), Some("local"))
+    );
     assert!(reply["duration_ms"].is_i64() && reply["message_id"].is_string(), "{reply}");
     let messages = house.get("/api/messages?limit=1").await;
     assert_eq!(messages["items"][0]["content"], "Reply 1.");
@@ -99,7 +102,8 @@ async fn thoughts_are_listed_steered_and_chained() {
     assert_eq!((rest["items"][0]["content"].as_str(), &rest["next"]), (Some("Thought 1."), &Value::Null));
     let id = items[0]["id"].as_str().expect("an id");
     let chain = house.get(&format!("/thinking/api/{id}/chain")).await;
-    let chained: Vec<&str> = chain["items"].as_array().expect("a list").iter().filter_map(|t| t["content"].as_str()).collect();
+    let chained: Vec<&str> =
+        chain["items"].as_array().expect("a list").iter().filter_map(|t| t["content"].as_str()).collect();
     assert_eq!(chained, ["Thought 1.", "Thought 2.", "Thought 3."]);
     assert_eq!(house.post(&format!("/thinking/api/{id}/keep"), json!({})).await["kept"], true);
     assert_eq!(house.post(&format!("/thinking/api/{id}/release"), json!({})).await["kept"], false);
@@ -129,7 +133,10 @@ async fn events_are_listed_by_position_and_pattern() {
     }
     assert_eq!(house.get(&format!("/api/events?after={head}")).await, json!({"items": [], "next": null}));
     let verified = house.get("/api/events/verify").await;
-    assert_eq!((&verified["ok"], &verified["rows"], &verified["first_bad"]), (&json!(true), &json!(head), &Value::Null));
+    assert_eq!(
+        (&verified["ok"], &verified["rows"], &verified["first_bad"]),
+        (&json!(true), &json!(head), &Value::Null)
+    );
     house.end().await;
 }
 
@@ -143,8 +150,14 @@ async fn the_models_are_asked_without_timmy_in_between() {
     assert!(answer["latency_ms"].is_u64() && answer["attempts"].is_array());
     let providers = house.get("/api/v1/router/providers").await;
     let first = &providers["items"][0];
-    assert_eq!((first["name"].as_str(), first["place"].as_str(), first["status"].as_str()), (Some("scripted"), Some("local"), Some("up")));
-    assert!(house.get("/api/messages").await["items"].as_array().expect("a list").is_empty(), "nothing was said to Timmy");
+    assert_eq!(
+        (first["name"].as_str(), first["place"].as_str(), first["status"].as_str()),
+        (Some("scripted"), Some("local"), Some("up"))
+    );
+    assert!(
+        house.get("/api/messages").await["items"].as_array().expect("a list").is_empty(),
+        "nothing was said to Timmy"
+    );
     house.end().await;
 }
 
@@ -157,7 +170,9 @@ async fn folders_are_watched_by_path_and_let_go_by_any_name() {
     let client = Client::to_server(&house.base, Secret::new(RUN_TOKEN.to_owned())).expect("a client");
     let encoded = folder.replace('/', "%2F");
     assert_eq!(client.delete(&format!("/api/watch/{encoded}")).await.expect("removed")["id"], added["id"]);
-    assert!(matches!(client.delete("/api/watch/1").await, Err(ClientError::Refused { code, .. }) if code == "unknown_folder"));
+    assert!(
+        matches!(client.delete("/api/watch/1").await, Err(ClientError::Refused { code, .. }) if code == "unknown_folder")
+    );
     house.end().await;
 }
 

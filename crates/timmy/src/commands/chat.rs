@@ -71,7 +71,8 @@ async fn converse(global: &Global) -> Result<ExitCode> {
 
 /// One question and its answer. Ctrl-C stops the answer on the server too.
 async fn exchange(global: &Global, door: &Door, message: &str, about: Option<&str>) -> Result<ExitCode> {
-    let mut body = json!({"messages": [{"role": "user", "content": message}], "stream": !global.json, "channel": "cli"});
+    let mut body =
+        json!({"messages": [{"role": "user", "content": message}], "stream": !global.json, "channel": "cli"});
     if let Some(about) = about {
         body["about"] = Value::String(about.to_owned());
     }

@@ -50,7 +50,8 @@ pub fn run(global: &Global, args: &Args) -> Result<ExitCode> {
                 return Ok(ExitCode::SUCCESS);
             }
             for l in lines {
-                if !say::line(&format!("{} = {}\n    {} ({}, default {})", l.key, l.value, l.doc, l.source, l.default)) {
+                if !say::line(&format!("{} = {}\n    {} ({}, default {})", l.key, l.value, l.doc, l.source, l.default))
+                {
                     break;
                 }
             }

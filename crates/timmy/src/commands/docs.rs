@@ -44,17 +44,29 @@ pub fn run(args: &Args) -> Result<ExitCode> {
 }
 
 fn events() -> String {
-    let mut out = String::from("# Events\n\nGenerated from the catalogue in `crates/timmy-domain/src/event.rs`; do not edit.\n\n| name | severity | concerns | meaning |\n|---|---|---|---|\n");
+    let mut out = String::from(
+        "# Events\n\nGenerated from the catalogue in `crates/timmy-domain/src/event.rs`; do not edit.\n\n| name | severity | concerns | meaning |\n|---|---|---|---|\n",
+    );
     for (name, severity, audience, doc) in Event::catalogue() {
-        out.push_str(&format!("| `{name}` | {} | {} | {doc} |\n", severity.name(), format!("{audience:?}").to_lowercase()));
+        out.push_str(&format!(
+            "| `{name}` | {} | {} | {doc} |\n",
+            severity.name(),
+            format!("{audience:?}").to_lowercase()
+        ));
     }
     out
 }
 
 fn config() -> String {
-    let mut out = String::from("# Configuration\n\nGenerated from the settings in the code; do not edit. A key can stand in `timmy.toml`, in the environment as\n`TIMMY__SECTION__KEY`, or come from a flag; later wins. `timmy config explain` shows the values in force.\n");
+    let mut out = String::from(
+        "# Configuration\n\nGenerated from the settings in the code; do not edit. A key can stand in `timmy.toml`, in the environment as\n`TIMMY__SECTION__KEY`, or come from a flag; later wins. `timmy config explain` shows the values in force.\n",
+    );
     for section in Config::default().sections() {
-        out.push_str(&format!("\n## [{}]\n\n{}\n\n| key | default | meaning |\n|---|---|---|\n", section.name(), section.doc().trim()));
+        out.push_str(&format!(
+            "\n## [{}]\n\n{}\n\n| key | default | meaning |\n|---|---|---|\n",
+            section.name(),
+            section.doc().trim()
+        ));
         for key in section.keys() {
             out.push_str(&format!("| `{}` | `{}` | {}{} |\n", key.key, key.default, key.doc, bound(key.bound)));
         }
@@ -73,7 +85,9 @@ fn bound(bound: timmy_domain::settings::Bound) -> String {
 }
 
 fn example() -> String {
-    let mut out = String::from("# timmy.toml, in Timmy's home. Every line is optional; these are the defaults. Generated; do not edit.\n");
+    let mut out = String::from(
+        "# timmy.toml, in Timmy's home. Every line is optional; these are the defaults. Generated; do not edit.\n",
+    );
     for section in Config::default().sections() {
         out.push_str(&format!("\n# {}\n[{}]\n", section.doc().trim(), section.name()));
         for key in section.keys() {
@@ -84,7 +98,9 @@ fn example() -> String {
 }
 
 fn routes() -> String {
-    let mut out = String::from("# Routes\n\nGenerated from the table in `crates/timmy-web/src/routes.rs`; do not edit.\n\n| route | verbs | who |\n|---|---|---|\n");
+    let mut out = String::from(
+        "# Routes\n\nGenerated from the table in `crates/timmy-web/src/routes.rs`; do not edit.\n\n| route | verbs | who |\n|---|---|---|\n",
+    );
     for route in timmy_web::routes::TABLE {
         out.push_str(&format!("| `{}` | {} | {} |\n", route.path, route.verbs, route.who));
     }

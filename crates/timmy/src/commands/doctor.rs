@@ -73,7 +73,11 @@ pub async fn run(global: &Global) -> Result<ExitCode> {
 fn home(global: &Global) -> Finding {
     let home = &global.home;
     if let Err(error) = home.create() {
-        return Finding::fault("home", format!("{error:#}"), "Make the directory writable, or choose another with --home DIR.");
+        return Finding::fault(
+            "home",
+            format!("{error:#}"),
+            "Make the directory writable, or choose another with --home DIR.",
+        );
     }
     match crate::home::open_to_others(&home.path) {
         Ok(false) => Finding::well("home", home.path.display().to_string()),
@@ -88,9 +92,13 @@ fn home(global: &Global) -> Finding {
 
 fn configuration(global: &Global) -> Finding {
     match wire::load_config(&global.home, Vec::new()) {
-        Ok(_) if global.home.config().exists() => Finding::well("configuration", global.home.config().display().to_string()),
+        Ok(_) if global.home.config().exists() => {
+            Finding::well("configuration", global.home.config().display().to_string())
+        }
         Ok(_) => Finding::well("configuration", "defaults; there is no timmy.toml and none is needed"),
-        Err(error) => Finding::fault("configuration", format!("{error:#}"), "Mend the line, then run `timmy config check`."),
+        Err(error) => {
+            Finding::fault("configuration", format!("{error:#}"), "Mend the line, then run `timmy config check`.")
+        }
     }
 }
 
@@ -99,7 +107,9 @@ async fn house(global: &Global) -> Vec<Finding> {
     let door = match Door::open(global).await {
         Ok(door) => door,
         Err(error) => {
-            let hint = error.downcast_ref::<Refusal>().map_or_else(|| "Follow the message above.".to_owned(), |r| r.hint.clone());
+            let hint = error
+                .downcast_ref::<Refusal>()
+                .map_or_else(|| "Follow the message above.".to_owned(), |r| r.hint.clone());
             return vec![Finding::fault("database", format!("{error:#}"), hint)];
         }
     };
@@ -111,7 +121,11 @@ async fn house(global: &Global) -> Vec<Finding> {
     });
     match door.get("/api/events/verify").await {
         Ok(report) => findings.push(chain(&report)),
-        Err(error) => findings.push(Finding::fault("database", format!("{error:#}"), "Restart Timmy; if it stays so, keep timmy.db safe and run this again.")),
+        Err(error) => findings.push(Finding::fault(
+            "database",
+            format!("{error:#}"),
+            "Restart Timmy; if it stays so, keep timmy.db safe and run this again.",
+        )),
     }
     match door.get("/api/health?probe=true").await {
         Ok(health) => health_findings(&health, &mut findings),
@@ -129,7 +143,11 @@ fn chain(report: &Value) -> Finding {
     let bad = report.get("first_bad").unwrap_or(&Value::Null);
     Finding::fault(
         "database",
-        format!("the log was changed from outside or damaged at event {}: {}", bad.get("seq").unwrap_or(&Value::Null), text(bad, "why")),
+        format!(
+            "the log was changed from outside or damaged at event {}: {}",
+            bad.get("seq").unwrap_or(&Value::Null),
+            text(bad, "why")
+        ),
         "Stop Timmy, keep a copy of the home as it is, and put back a copy of timmy.db from before.",
     )
 }
@@ -142,9 +160,17 @@ fn health_findings(health: &Value, findings: &mut Vec<Finding>) {
     for part in list(health, "parts") {
         let state = text(part, "state");
         if state == "restarting" {
-            findings.push(Finding::fault("parts", format!("{} failed: {}", text(part, "name"), safe(text(part, "why"), 200)), "It restarts by itself; `timmy events query --type error.captured` shows the history."));
+            findings.push(Finding::fault(
+                "parts",
+                format!("{} failed: {}", text(part, "name"), safe(text(part, "why"), 200)),
+                "It restarts by itself; `timmy events query --type error.captured` shows the history.",
+            ));
         } else if part.get("troubled").and_then(Value::as_bool).unwrap_or(false) {
-            findings.push(Finding::note("parts", format!("{}: {}", text(part, "name"), safe(text(part, "note"), 200)), ""));
+            findings.push(Finding::note(
+                "parts",
+                format!("{}: {}", text(part, "name"), safe(text(part, "note"), 200)),
+                "",
+            ));
         }
     }
     let mut models = 0;
@@ -155,19 +181,35 @@ fn health_findings(health: &Value, findings: &mut Vec<Finding>) {
         }
         findings.push(match status {
             "up" => Finding::well("model", format!("{name} answers")),
-            _ => Finding::note("model", format!("{name}: {}", safe(text(provider, "why"), 200)), text(provider, "hint").to_owned()),
+            _ => Finding::note(
+                "model",
+                format!("{name}: {}", safe(text(provider, "why"), 200)),
+                text(provider, "hint").to_owned(),
+            ),
         });
     }
     if models == 0 {
-        findings.push(Finding::note("model", "no language model answers; reflex does, and says so", "Start Ollama, then: ollama pull llama3.1:8b-instruct"));
+        findings.push(Finding::note(
+            "model",
+            "no language model answers; reflex does, and says so",
+            "Start Ollama, then: ollama pull llama3.1:8b-instruct",
+        ));
     }
     for folder in list(health, "folders") {
         match text(folder, "error") {
             "" => findings.push(Finding::well("folder", safe(text(folder, "path"), 200))),
-            error => findings.push(Finding::fault("folder", format!("{}: {}", safe(text(folder, "path"), 200), safe(error, 200)), "Make it readable, or remove it: timmy watch remove DIR")),
+            error => findings.push(Finding::fault(
+                "folder",
+                format!("{}: {}", safe(text(folder, "path"), 200), safe(error, 200)),
+                "Make it readable, or remove it: timmy watch remove DIR",
+            )),
         }
     }
     if let Some(finding) = health.get("writes_stopped").and_then(Value::as_str) {
-        findings.push(Finding::fault("database", format!("writing has stopped: {finding}"), "Stop Timmy, keep a copy of the home as it is, and put back a copy of timmy.db from before."));
+        findings.push(Finding::fault(
+            "database",
+            format!("writing has stopped: {finding}"),
+            "Stop Timmy, keep a copy of the home as it is, and put back a copy of timmy.db from before.",
+        ));
     }
 }

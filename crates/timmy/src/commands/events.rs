@@ -46,6 +46,14 @@ enum Act {
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
         limit: u16,
     },
+    /// Print one event, and with --chain what led to it and what came of it
+    Show {
+        /// Its position
+        seq: i64,
+        /// Its causes and effects too
+        #[arg(long)]
+        chain: bool,
+    },
     /// Check the hash chain and name the first event that does not match
     Verify,
 }
@@ -61,6 +69,11 @@ pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
             let path = format!("/api/events?after={after}&limit={limit}&type={}", encode(&pattern.to_string()));
             let found = door.get(&path).await?;
             global.show(&found, |f| items(f).iter().map(row).collect::<Vec<_>>().join("\n"));
+            Ok(ExitCode::SUCCESS)
+        }
+        Act::Show { seq, chain } => {
+            let event = door.get(&format!("/api/events/{seq}{}", if chain { "?chain=true" } else { "" })).await?;
+            global.show(&event, shown);
             Ok(ExitCode::SUCCESS)
         }
         Act::Tail { pattern, last } => follow(global, &door, &pattern, last).await,
@@ -101,6 +114,20 @@ async fn follow(global: &Global, door: &Door, pattern: &Pattern, last: u16) -> R
             _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
         }
     }
+}
+
+/// One event with its body, below what led to it and above what came of it.
+fn shown(event: &Value) -> String {
+    let list = |field: &str| event.get(field).and_then(Value::as_array).cloned().unwrap_or_default();
+    let mut lines: Vec<String> = list("causes").iter().map(row).collect();
+    lines.push(row(event));
+    let body = event.get("data").and_then(Value::as_object).cloned().unwrap_or_default();
+    lines.extend(body.iter().map(|(key, value)| {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        format!("           {key}: {}", super::safe(&text, 500))
+    }));
+    lines.extend(list("effects").iter().map(|effect| format!("  └ {}", row(effect).trim_start())));
+    lines.join("\n")
 }
 
 /// The position of an event.

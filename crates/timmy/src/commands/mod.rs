@@ -27,7 +27,14 @@ const WORKER_THREADS: usize = 2;
 
 /// Timmy: a sovereign, always-on, local-first agent for one owner.
 #[derive(Parser)]
-#[command(name = "timmy", version, about, disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "timmy",
+    version,
+    about,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 struct Line {
     /// The directory with everything Timmy owns [default: TIMMY_HOME, else ~/.timmy]
     #[arg(long, global = true, value_name = "DIR")]
@@ -109,7 +116,9 @@ fn complain(error: &anyhow::Error, json: bool) {
     let problem = error.downcast_ref::<crate::door::Refusal>();
     if json {
         let (code, hint) = problem.map_or(("failed", ""), |p| (p.code.as_str(), p.hint.as_str()));
-        say::line(&serde_json::json!({"error": {"code": code, "message": format!("{error:#}"), "hint": hint}}).to_string());
+        say::line(
+            &serde_json::json!({"error": {"code": code, "message": format!("{error:#}"), "hint": hint}}).to_string(),
+        );
         return;
     }
     say::aside(&format!("timmy: {error:#}"));

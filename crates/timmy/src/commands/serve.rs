@@ -66,7 +66,7 @@ pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
     app.tell_started(wire::VERSION, &address.to_string()).await?;
     let engine = tokio::spawn(app.run());
     let reason = tokio::select! {
-        reason = told.to_stop() => reason.to_owned(),
+        reason = told.stop_signal() => reason.to_owned(),
         () = stop.cancelled() => "the house stops".to_owned(),
     };
     say::aside("stopping");
@@ -111,7 +111,9 @@ async fn listen(config: &Config) -> Result<(TcpListener, SocketAddr)> {
     })?;
     let port = u16::try_from(config.server.port).context("[server] port: out of range")?;
     let listener = TcpListener::bind((bind, port)).await.with_context(|| {
-        format!("cannot listen on {bind}:{port}; is another program there? Choose another with --port, or --port 0 for any")
+        format!(
+            "cannot listen on {bind}:{port}; is another program there? Choose another with --port, or --port 0 for any"
+        )
     })?;
     let address = listener.local_addr()?;
     Ok((listener, address))
@@ -152,7 +154,7 @@ impl Told {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    async fn to_stop(&mut self) -> &'static str {
+    async fn stop_signal(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",

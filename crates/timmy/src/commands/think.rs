@@ -27,8 +27,14 @@ pub async fn run(global: &Global, args: &Args) -> Result<ExitCode> {
     let thought = door.post("/thinking/api/think", body).await;
     door.close().await;
     global.show(&thought?, |t| {
-        let maker = [text(t, "provider"), text(t, "model")].into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join(" ");
-        format!("{}\n\n  {} · {maker} · {}", timmy_domain::text::clean(text(t, "content")), text(t, "seed_type"), safe(text(t, "seed_note"), 140))
+        let maker =
+            [text(t, "provider"), text(t, "model")].into_iter().filter(|s| !s.is_empty()).collect::<Vec<_>>().join(" ");
+        format!(
+            "{}\n\n  {} · {maker} · {}",
+            timmy_domain::text::clean(text(t, "content")),
+            text(t, "seed_type"),
+            safe(text(t, "seed_note"), 140)
+        )
     });
     Ok(ExitCode::SUCCESS)
 }

@@ -86,7 +86,9 @@ pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
             global.show(&put, |t| format!("Put in as {}.", text(t, "id")));
         }
         Some(Act::Keep { id }) => global.show(&door.post(&at(&id, "keep"), nothing).await?, |_| "Kept.".to_owned()),
-        Some(Act::Release { id }) => global.show(&door.post(&at(&id, "release"), nothing).await?, |_| "No longer kept.".to_owned()),
+        Some(Act::Release { id }) => {
+            global.show(&door.post(&at(&id, "release"), nothing).await?, |_| "No longer kept.".to_owned());
+        }
         Some(Act::Fewer { id, undo }) => {
             let verb = if undo { "unfewer" } else { "fewer" };
             global.show(&door.post(&at(&id, verb), nothing).await?, |_| {
@@ -97,14 +99,18 @@ pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
             let body = match length.as_deref().map(minutes) {
                 None => nothing,
                 Some(Some(minutes)) => json!({"minutes": minutes}),
-                Some(None) => return Err(Usage("the length of a pause is a number with m, h or d, such as 30m, 2h or 1d").into()),
+                Some(None) => {
+                    return Err(Usage("the length of a pause is a number with m, h or d, such as 30m, 2h or 1d").into());
+                }
             };
             global.show(&door.post("/thinking/api/pause", body).await?, |p| match text(p, "until") {
                 "" => "Thinking is paused until `timmy thoughts resume`.".to_owned(),
                 until => format!("Thinking is paused until {} UTC.", super::when(until)),
             });
         }
-        Some(Act::Resume) => global.show(&door.post("/thinking/api/resume", nothing).await?, |_| "Timmy thinks again.".to_owned()),
+        Some(Act::Resume) => {
+            global.show(&door.post("/thinking/api/resume", nothing).await?, |_| "Timmy thinks again.".to_owned());
+        }
         Some(Act::Reply { .. }) => {}
     }
     door.close().await;

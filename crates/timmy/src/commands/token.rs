@@ -65,8 +65,17 @@ pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
         Act::List => {
             let list = door.get("/api/tokens").await?;
             global.show(&list, |list| {
-                let rows: Vec<String> =
-                    items(list).iter().map(|t| format!("{:<24} {:<8} since {}", text(t, "name"), text(t, "scope"), super::when(text(t, "created_at")))).collect();
+                let rows: Vec<String> = items(list)
+                    .iter()
+                    .map(|t| {
+                        format!(
+                            "{:<24} {:<8} since {}",
+                            text(t, "name"),
+                            text(t, "scope"),
+                            super::when(text(t, "created_at"))
+                        )
+                    })
+                    .collect();
                 if rows.is_empty() { "There are no tokens.".to_owned() } else { rows.join("\n") }
             });
         }

@@ -43,7 +43,8 @@ pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
             // Made absolute here: the server's own directory is another one.
             let path = std::path::absolute(&dir)?;
             let added = door.post("/api/watch", json!({"path": path.to_string_lossy()})).await?;
-            let soon = if door.is_server() { "He looks at it now." } else { "He looks at it when he runs: `timmy serve`." };
+            let soon =
+                if door.is_server() { "He looks at it now." } else { "He looks at it when he runs: `timmy serve`." };
             global.show(&added, |a| format!("Timmy watches {}. {soon}", text(a, "path")));
         }
         Act::List => {
@@ -55,15 +56,25 @@ pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
                         ("", at) => format!("looked at {}", super::when(at)),
                         (error, _) => safe(error, 160),
                     };
-                    format!("{:>3}  {}  {state}", f.get("id").and_then(serde_json::Value::as_i64).unwrap_or(0), safe(text(f, "path"), 300))
+                    format!(
+                        "{:>3}  {}  {state}",
+                        f.get("id").and_then(serde_json::Value::as_i64).unwrap_or(0),
+                        safe(text(f, "path"), 300)
+                    )
                 };
                 let rows: Vec<String> = items(list).iter().map(row).collect();
-                if rows.is_empty() { "No folder is watched. Point Timmy at one: timmy watch add DIR".to_owned() } else { rows.join("\n") }
+                if rows.is_empty() {
+                    "No folder is watched. Point Timmy at one: timmy watch add DIR".to_owned()
+                } else {
+                    rows.join("\n")
+                }
             });
         }
         Act::Remove { which } => {
             let gone = door.delete(&format!("/api/watch/{}", encode(&which))).await?;
-            global.show(&gone, |g| format!("Timmy no longer watches {}. The folder itself is untouched.", text(g, "path")));
+            global.show(&gone, |g| {
+                format!("Timmy no longer watches {}. The folder itself is untouched.", text(g, "path"))
+            });
         }
     }
     door.close().await;

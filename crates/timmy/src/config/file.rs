@@ -47,7 +47,14 @@ pub(super) fn read(config: &mut Config, text: &str, faults: &mut Vec<String>) {
     }
 }
 
-fn read_section(config: &mut Config, section: &str, inner: &DeTable<'_>, text: &str, line: usize, faults: &mut Vec<String>) {
+fn read_section(
+    config: &mut Config,
+    section: &str,
+    inner: &DeTable<'_>,
+    text: &str,
+    line: usize,
+    faults: &mut Vec<String>,
+) {
     if !config.sections().iter().any(|s| s.name() == section) {
         let known: Vec<&str> = config.sections().iter().map(|s| s.name()).chain([PROVIDER_TABLE]).collect();
         faults.push(format!("timmy.toml line {line}: {}", super::unknown("section", section, &known)));

@@ -43,7 +43,11 @@ impl ProviderSettings {
         vec![
             row("url", format!("{:?}", self.url), "The base of its address."),
             row("model", format!("{:?}", self.model), "The model to ask for."),
-            row("place", format!("{:?}", self.place), "\"local\" when the address is a machine of yours; empty to tell by the address."),
+            row(
+                "place",
+                format!("{:?}", self.place),
+                "\"local\" when the address is a machine of yours; empty to tell by the address.",
+            ),
             row("api_key", key.to_owned(), "Its key, from secrets.toml."),
         ]
     }
@@ -73,7 +77,10 @@ pub(super) fn read(config: &mut Config, table: &DeTable<'_>, text: &str, faults:
             continue;
         };
         if ["ollama", "scripted", "reflex", "auto"].contains(&name.get_ref().as_ref()) {
-            faults.push(format!("timmy.toml line {line}: {:?} is the name of a built-in provider; choose another", name.get_ref()));
+            faults.push(format!(
+                "timmy.toml line {line}: {:?} is the name of a built-in provider; choose another",
+                name.get_ref()
+            ));
             continue;
         }
         let mut provider = ProviderSettings { name: name.get_ref().to_string(), line, ..ProviderSettings::default() };
@@ -84,7 +91,10 @@ pub(super) fn read(config: &mut Config, table: &DeTable<'_>, text: &str, faults:
             }
         }
         if !provider.url.starts_with("http://") && !provider.url.starts_with("https://") {
-            faults.push(format!("timmy.toml line {line}: [provider.{}] needs url = \"https://…\" or \"http://…\"", provider.name));
+            faults.push(format!(
+                "timmy.toml line {line}: [provider.{}] needs url = \"https://…\" or \"http://…\"",
+                provider.name
+            ));
         }
         config.providers.insert(provider.name.clone(), provider);
     }
@@ -111,8 +121,13 @@ pub(super) fn read_secrets(config: &mut Config, text: &str, faults: &mut Vec<Str
             };
             match (config.providers.get_mut(name.get_ref().as_ref()), key) {
                 (Some(provider), Some(DeValue::String(key))) => provider.api_key = Secret::new(key.to_string()),
-                (None, _) => faults.push(format!("secrets.toml line {line}: timmy.toml has no [provider.{}]", name.get_ref())),
-                _ => faults.push(format!("secrets.toml line {line}: [provider.{}] has one key, api_key = \"…\"", name.get_ref())),
+                (None, _) => {
+                    faults.push(format!("secrets.toml line {line}: timmy.toml has no [provider.{}]", name.get_ref()));
+                }
+                _ => faults.push(format!(
+                    "secrets.toml line {line}: [provider.{}] has one key, api_key = \"…\"",
+                    name.get_ref()
+                )),
             }
         }
     }

@@ -27,17 +27,44 @@ fn later_layers_win_and_the_source_is_told() {
 fn faults_name_the_line_and_the_nearest_name() {
     let rows = [
         ("[thinkng]\nenabled = true", "timmy.toml line 1: unknown section \"thinkng\"; did you mean \"thinking\"?"),
-        ("\n[thinking]\nintervall_seconds = 3", "timmy.toml line 3: unknown key in [thinking] \"intervall_seconds\"; did you mean \"interval_seconds\"?"),
-        ("[thinking]\ninterval_seconds = 0", "timmy.toml line 2: [thinking] interval_seconds: expected a whole number from 1 to 86400, not 0"),
+        (
+            "\n[thinking]\nintervall_seconds = 3",
+            "timmy.toml line 3: unknown key in [thinking] \"intervall_seconds\"; did you mean \"interval_seconds\"?",
+        ),
+        (
+            "[thinking]\ninterval_seconds = 0",
+            "timmy.toml line 2: [thinking] interval_seconds: expected a whole number from 1 to 86400, not 0",
+        ),
         ("[thinking]\nenabled = \"yes\"", "timmy.toml line 2: [thinking] enabled: expected true or false, not \"yes\""),
         ("port = 3", "timmy.toml line 1: \"port\" stands outside a section; put it under one, such as [thinking]"),
-        ("[cascade]\nproviders = [\"olama\"]", "[cascade] providers: unknown provider \"olama\"; did you mean \"ollama\"?"),
-        ("[cascade]\nprefer = \"scripted\"", "[cascade] prefer: unknown provider of [cascade] providers \"scripted\"; known are ollama, reflex, auto"),
-        ("[thinking]\nquiet_from = \"22:00\"", "[thinking] quiet_from and quiet_until: set both for quiet hours, or neither"),
-        ("[server]\nbind = \"everywhere\"", "[server] bind: \"everywhere\" is no address; use 127.0.0.1 for this machine only"),
-        ("[provider.Bad]\nurl = \"x\"", "timmy.toml line 1: a provider stands under [provider.NAME], with a name of small letters, digits and dashes"),
-        ("[provider.grok]\nmodel = \"m\"", "timmy.toml line 1: [provider.grok] needs url = \"https://…\" or \"http://…\""),
-        ("[provider.reflex]\nurl = \"http://x\"", "timmy.toml line 1: \"reflex\" is the name of a built-in provider; choose another"),
+        (
+            "[cascade]\nproviders = [\"olama\"]",
+            "[cascade] providers: unknown provider \"olama\"; did you mean \"ollama\"?",
+        ),
+        (
+            "[cascade]\nprefer = \"scripted\"",
+            "[cascade] prefer: unknown provider of [cascade] providers \"scripted\"; known are ollama, reflex, auto",
+        ),
+        (
+            "[thinking]\nquiet_from = \"22:00\"",
+            "[thinking] quiet_from and quiet_until: set both for quiet hours, or neither",
+        ),
+        (
+            "[server]\nbind = \"everywhere\"",
+            "[server] bind: \"everywhere\" is no address; use 127.0.0.1 for this machine only",
+        ),
+        (
+            "[provider.Bad]\nurl = \"x\"",
+            "timmy.toml line 1: a provider stands under [provider.NAME], with a name of small letters, digits and dashes",
+        ),
+        (
+            "[provider.grok]\nmodel = \"m\"",
+            "timmy.toml line 1: [provider.grok] needs url = \"https://…\" or \"http://…\"",
+        ),
+        (
+            "[provider.reflex]\nurl = \"http://x\"",
+            "timmy.toml line 1: \"reflex\" is the name of a built-in provider; choose another",
+        ),
     ];
     for (text, fault) in rows {
         assert_eq!(from_file(text).map(|_| ()), Err(ConfigError(vec![fault.to_owned()])), "{text}");
@@ -66,7 +93,9 @@ fn environment_faults_name_the_variable() {
 #[test]
 fn a_secret_is_never_shown() {
     let inputs = Inputs {
-        file: Some("[provider.grok]\nkind = \"openai\"\nurl = \"https://api.x.ai/v1\"\nmodel = \"grok-3-fast\"\n".to_owned()),
+        file: Some(
+            "[provider.grok]\nkind = \"openai\"\nurl = \"https://api.x.ai/v1\"\nmodel = \"grok-3-fast\"\n".to_owned(),
+        ),
         secrets: Some("[provider.grok]\napi_key = \"xai-very-secret\"\n".to_owned()),
         ..Inputs::default()
     };
@@ -74,7 +103,11 @@ fn a_secret_is_never_shown() {
     assert_eq!(config.providers["grok"].api_key.expose(), "xai-very-secret");
     let shown = format!("{:?} {:?}", config, config.explain());
     assert!(!shown.contains("very-secret"), "{shown}");
-    for broken in ["[provider.grok]\napi_key = \"xai-very-secret", "[provider.grok]\napi_keys = \"xai-very-secret\"", "xai-very-secret"] {
+    for broken in [
+        "[provider.grok]\napi_key = \"xai-very-secret",
+        "[provider.grok]\napi_keys = \"xai-very-secret\"",
+        "xai-very-secret",
+    ] {
         let inputs = Inputs { secrets: Some(broken.to_owned()), ..inputs.clone() };
         let fault = Config::load(&inputs).map(|_| ()).expect_err("a fault").to_string();
         assert!(fault.contains("secrets.toml") && !fault.contains("very-secret"), "{fault}");

@@ -10,7 +10,15 @@ fn exit_codes_and_flags_are_as_promised() {
     let home = home();
     assert_eq!(run(home.path(), &["status"]).0, 0, "not running is an answer, no failure");
     assert_eq!(run(home.path(), &["login"]).0, 1, "a login needs a server");
-    for wrong in [&["dance"][..], &[], &["watch"], &["token", "create"], &["events", "tail", "--type", "A..b"], &["think", "--seed", "lunch"], &["thoughts", "--limit", "0"]] {
+    for wrong in [
+        &["dance"][..],
+        &[],
+        &["watch"],
+        &["token", "create"],
+        &["events", "tail", "--type", "A..b"],
+        &["think", "--seed", "lunch"],
+        &["thoughts", "--limit", "0"],
+    ] {
         let (code, out, err) = run(home.path(), wrong);
         assert_eq!(code, 2, "{wrong:?}: {out}{err}");
         assert!(!err.is_empty(), "{wrong:?}");
@@ -35,7 +43,9 @@ fn every_command_works_through_a_running_server() {
     let server = Server::start(home.path());
     let status = json(home.path(), &["status"]);
     assert_eq!(status["running"], true);
-    assert!(["idle", "thinking", "working", "waiting", "degraded"].contains(&status["state"].as_str().expect("a word")));
+    assert!(
+        ["idle", "thinking", "working", "waiting", "degraded"].contains(&status["state"].as_str().expect("a word"))
+    );
     let added = json(home.path(), &["watch", "add", folder.to_str().expect("text")]);
     assert_eq!(added["name"], "kelp");
     assert_eq!(json(home.path(), &["watch", "list"])["items"].as_array().map(Vec::len), Some(1));
@@ -60,13 +70,23 @@ fn every_command_works_through_a_running_server() {
     assert_eq!(run(home.path(), &["thoughts", "resume"]).0, 0);
     let query = json(home.path(), &["events", "query", "--type", "message.*", "--limit", "50"]);
     assert!(query["items"].as_array().is_some_and(|i| i.len() >= 4), "{query}");
+    let replied =
+        query["items"].as_array().and_then(|i| i.iter().find(|e| e["event"] == "message.replied")).expect("a reply");
+    let seq = replied["seq"].to_string();
+    let (code, out, err) = run(home.path(), &["events", "show", &seq, "--chain"]);
+    assert!(code == 0 && out.contains("message.received") && out.contains("message.replied"), "{out}{err}");
+    assert_eq!(run(home.path(), &["events", "show", "999999999"]).0, 1);
     let (code, out, _) = run(home.path(), &["events", "verify"]);
     assert!(code == 0 && out.contains("chain is whole"), "{out}");
     let token = json(home.path(), &["token", "create", "--name", "phone", "--scope", "read"]);
     let secret = token["token"].as_str().expect("a token");
     let bearer = format!("Bearer {secret}");
     assert_eq!(server.request("GET", "/thinking/api", &[("Authorization", &bearer)], None).0, 200);
-    assert_eq!(server.request("POST", "/thinking/api/inject", &[("Authorization", &bearer)], Some("{\"content\":\"x\"}")).0, 403, "read may not write");
+    assert_eq!(
+        server.request("POST", "/thinking/api/inject", &[("Authorization", &bearer)], Some("{\"content\":\"x\"}")).0,
+        403,
+        "read may not write"
+    );
     assert_eq!(run(home.path(), &["token", "create", "--name", "phone"]).0, 1, "the name is taken");
     assert_eq!(run(home.path(), &["token", "revoke", "phone"]).0, 0);
     assert_eq!(server.request("GET", "/thinking/api", &[("Authorization", &bearer)], None).0, 401, "revoked at once");
@@ -82,7 +102,8 @@ fn every_command_works_through_a_running_server() {
 #[test]
 fn commands_work_on_the_home_without_a_server() {
     let home = home();
-    std::fs::write(home.path().join("timmy.toml"), "[cascade]\nproviders = [\"scripted\", \"reflex\"]\n").expect("written");
+    std::fs::write(home.path().join("timmy.toml"), "[cascade]\nproviders = [\"scripted\", \"reflex\"]\n")
+        .expect("written");
     let thought = json(home.path(), &["think", "--seed", "creative"]);
     assert_eq!(thought["seed_type"], "creative");
     let answer = json(home.path(), &["chat", "hello"]);
@@ -93,7 +114,8 @@ fn commands_work_on_the_home_without_a_server() {
     assert_eq!(run(home.path(), &["thoughts", "inject", "left for later"]).0, 0);
     let server = Server::start(home.path());
     let list = server.get("/thinking/api");
-    let contents: Vec<&str> = list["items"].as_array().expect("items").iter().filter_map(|t| t["content"].as_str()).collect();
+    let contents: Vec<&str> =
+        list["items"].as_array().expect("items").iter().filter_map(|t| t["content"].as_str()).collect();
     assert!(contents.contains(&"left for later"), "{contents:?}");
 }
 
@@ -103,11 +125,17 @@ fn pipes_work_in_both_directions() {
     use std::io::Write;
     let home = home();
     std::fs::write(home.path().join("timmy.toml"), "[cascade]\nproviders = [\"scripted\"]\n").expect("written");
-    let mut child = timmy(home.path()).args(["chat", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("runs");
+    let mut child =
+        timmy(home.path()).args(["chat", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("runs");
     child.stdin.take().expect("piped").write_all(b"hello from a pipe\n").expect("written");
     let out = child.wait_with_output().expect("ends");
     assert!(out.status.success() && String::from_utf8_lossy(&out.stdout).contains("Scripted"), "{out:?}");
-    let mut child = timmy(home.path()).args(["config", "explain"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
+    let mut child = timmy(home.path())
+        .args(["config", "explain"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("runs");
     drop(child.stdout.take());
     let out = child.wait_with_output().expect("ends");
     assert!(out.stderr.is_empty(), "{}", String::from_utf8_lossy(&out.stderr));
@@ -127,6 +155,11 @@ fn config_explains_each_key_and_hides_secrets() {
     std::fs::set_permissions(&secrets, std::fs::Permissions::from_mode(0o600)).expect("set");
     let (code, out, err) = run(home.path(), &["config", "explain"]);
     assert!(code == 0 && !out.contains("very-secret") && !err.contains("very-secret"), "{out}{err}");
-    assert!(out.contains("thinking.interval_seconds = 60") && out.contains("timmy.toml line 2") && out.contains("set, not shown"), "{out}");
+    assert!(
+        out.contains("thinking.interval_seconds = 60")
+            && out.contains("timmy.toml line 2")
+            && out.contains("set, not shown"),
+        "{out}"
+    );
     assert_eq!(run(home.path(), &["config", "explain", "thinkng"]).0, 1);
 }

@@ -34,7 +34,8 @@ fn kill_again_and_again(rounds: u64) {
         let dying = Arc::new(AtomicBool::new(false));
         let writers: Vec<_> = (0..3)
             .map(|writer| {
-                let (server, dying, acknowledged) = (Arc::clone(&server), Arc::clone(&dying), Arc::clone(&acknowledged));
+                let (server, dying, acknowledged) =
+                    (Arc::clone(&server), Arc::clone(&dying), Arc::clone(&acknowledged));
                 std::thread::spawn(move || {
                     for n in 0.. {
                         if dying.load(Ordering::SeqCst) {
@@ -59,7 +60,8 @@ fn kill_again_and_again(rounds: u64) {
         random ^= random << 17;
         std::thread::sleep(Duration::from_millis(30 + random % 170));
         dying.store(true, Ordering::SeqCst);
-        let pid = rustix::process::Pid::from_raw(i32::try_from(server.pid()).expect("a process id")).expect("a process");
+        let pid =
+            rustix::process::Pid::from_raw(i32::try_from(server.pid()).expect("a process id")).expect("a process");
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("killed");
         writers.into_iter().for_each(|w| w.join().expect("the writer ends"));
         drop(server);
@@ -70,7 +72,8 @@ fn kill_again_and_again(rounds: u64) {
 
 /// Opens the home as the next start does and looks for everything that was acknowledged.
 fn check(home: &std::path::Path, acknowledged: &HashSet<String>) {
-    let server = Server::start_with(home, &[("TIMMY__CASCADE__PROVIDERS", "reflex"), ("TIMMY__THINKING__ENABLED", "false")]);
+    let server =
+        Server::start_with(home, &[("TIMMY__CASCADE__PROVIDERS", "reflex"), ("TIMMY__THINKING__ENABLED", "false")]);
     let report = server.get("/api/events/verify");
     assert_eq!(report["ok"], true, "{report}");
     let mut stored = HashSet::new();

@@ -14,7 +14,11 @@ use crate::support::{PATIENCE, Server, home};
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// A request for the feed with these headers.
-fn request(server: &Server, query: &str, headers: &[(&'static str, String)]) -> tokio_tungstenite::tungstenite::handshake::client::Request {
+fn request(
+    server: &Server,
+    query: &str,
+    headers: &[(&'static str, String)],
+) -> tokio_tungstenite::tungstenite::handshake::client::Request {
     let mut request = format!("ws://{}/swarm/live{query}", server.address).into_client_request().expect("a request");
     for (name, value) in headers {
         request.headers_mut().insert(*name, value.parse().expect("a header"));
@@ -87,7 +91,10 @@ async fn the_feed_resumes_across_a_restart_without_gap_or_double() {
     let mut socket = open(&server, &format!("?after={seen}")).await;
     let last = server.get("/api/events?newest=true&limit=1")["items"][0]["seq"].as_i64().expect("a position");
     let resumed = collect(&mut socket, usize::try_from(last - seen).expect("ahead")).await;
-    assert!(resumed.len() >= 7 && resumed == (seen + 1..seen + 1 + resumed.len() as i64).collect::<Vec<_>>(), "{resumed:?}");
+    assert!(
+        resumed.len() >= 7 && resumed == (seen + 1..seen + 1 + resumed.len() as i64).collect::<Vec<_>>(),
+        "{resumed:?}"
+    );
     // And live from there on.
     inject(&server, 3).await;
     let live = collect(&mut socket, 3).await;
@@ -101,7 +108,13 @@ async fn a_client_subscribes_by_pattern_and_bad_frames_are_told() {
     let server = std::sync::Arc::new(Server::start_with(home.path(), &QUIET));
     let after = server.get("/api/events?newest=true&limit=1")["items"][0]["seq"].clone();
     let mut socket = open(&server, &format!("?after={after}")).await;
-    for bad in ["not json", "{}", "{\"action\":\"dance\"}", "{\"action\":\"subscribe\",\"events\":[\"A..b\"]}", "{\"action\":\"subscribe\",\"events\":7}"] {
+    for bad in [
+        "not json",
+        "{}",
+        "{\"action\":\"dance\"}",
+        "{\"action\":\"subscribe\",\"events\":[\"A..b\"]}",
+        "{\"action\":\"subscribe\",\"events\":7}",
+    ] {
         socket.send(Message::text(bad)).await.expect("sent");
         let told = loop {
             let text = frame(&mut socket).await.into_text().expect("text").to_string();
@@ -112,7 +125,10 @@ async fn a_client_subscribes_by_pattern_and_bad_frames_are_told() {
         };
         assert!(told["error"]["hint"].as_str().is_some_and(|h| !h.is_empty()), "{bad}: {told}");
     }
-    socket.send(Message::text(json!({"action": "subscribe", "events": ["thought.*"]}).to_string())).await.expect("sent");
+    socket
+        .send(Message::text(json!({"action": "subscribe", "events": ["thought.*"]}).to_string()))
+        .await
+        .expect("sent");
     tokio::time::sleep(Duration::from_millis(200)).await;
     inject(&server, 1).await;
     let id = server.get("/thinking/api?limit=1")["items"][0]["id"].as_str().expect("an id").to_owned();
@@ -133,9 +149,19 @@ async fn strangers_do_not_get_the_feed() {
         ("no login", String::new(), vec![], 401),
         ("a wrong token", String::new(), vec![("authorization", "Bearer nonsense".into())], 401),
         ("a token in the address", format!("?token={}", server.token), vec![], 401),
-        ("a foreign origin", String::new(), vec![("authorization", bearer.clone()), ("origin", "https://evil.example".into())], 403),
+        (
+            "a foreign origin",
+            String::new(),
+            vec![("authorization", bearer.clone()), ("origin", "https://evil.example".into())],
+            403,
+        ),
         ("the null origin", String::new(), vec![("authorization", bearer.clone()), ("origin", "null".into())], 403),
-        ("a rebound name", String::new(), vec![("authorization", bearer.clone()), ("host", "evil.example".into())], 403),
+        (
+            "a rebound name",
+            String::new(),
+            vec![("authorization", bearer.clone()), ("host", "evil.example".into())],
+            403,
+        ),
     ];
     for (name, query, headers, status) in rows {
         let refused = connect_async(request(&server, &query, &headers)).await;

@@ -49,7 +49,10 @@ async fn a_component_that_panics_starts_again_and_the_rest_goes_on() {
     let captured = engine.wait_for("error.captured", 1).await;
     let Event::ErrorCaptured(fault) = captured[0].event() else { panic!("{captured:?}") };
     assert_eq!(fault.component, "test.broken");
-    assert!(fault.message.contains("broken part number 0") && fault.action.contains("starts again in 1 s"), "{fault:?}");
+    assert!(
+        fault.message.contains("broken part number 0") && fault.action.contains("starts again in 1 s"),
+        "{fault:?}"
+    );
     assert_eq!(engine.app.status().await.expect("status").state, timmy_domain::Life::Degraded);
     assert_eq!(starts.load(Ordering::SeqCst), 1, "it waits before it starts again");
     engine.clock.advance(Duration::from_secs(1));
@@ -135,7 +138,8 @@ async fn a_reactor_answers_every_event_once_across_restarts() {
 async fn a_poison_event_is_put_aside_after_five_failures() {
     let engine = quiet();
     let ctx = engine.app.ctx.clone();
-    let written = ctx.store.append(vec![NewEvent::new("test", LoginEnded {}), NewEvent::new("test", LoginEnded {})]).await;
+    let written =
+        ctx.store.append(vec![NewEvent::new("test", LoginEnded {}), NewEvent::new("test", LoginEnded {})]).await;
     let first = written.expect("written")[0];
     let part = reactor::component(Arc::new(Counting { fails: AtomicU32::new(5) }));
     let running = tokio::spawn(supervisor::run(ctx.clone(), vec![part]));

@@ -16,7 +16,8 @@ fn sigterm_ends_the_server_cleanly() {
     assert!(!home.path().join("run.json").exists());
     let again = Server::start(home.path());
     let events = again.get("/api/events?after=0&limit=1000&type=system.*");
-    let names: Vec<&str> = events["items"].as_array().expect("items").iter().filter_map(|e| e["event"].as_str()).collect();
+    let names: Vec<&str> =
+        events["items"].as_array().expect("items").iter().filter_map(|e| e["event"].as_str()).collect();
     assert_eq!(names, ["system.started", "system.stopping", "system.started"], "and no crash is told");
 }
 
@@ -41,7 +42,11 @@ fn health_answers_at_once_while_a_model_hangs() {
     let home = home();
     let server = Server::start_with(
         home.path(),
-        &[("TIMMY__CASCADE__PROVIDERS", "scripted"), ("TIMMY__SCRIPTED__DELAY_MS", "240000"), ("TIMMY__TALK__DEADLINE_SECONDS", "300")],
+        &[
+            ("TIMMY__CASCADE__PROVIDERS", "scripted"),
+            ("TIMMY__SCRIPTED__DELAY_MS", "240000"),
+            ("TIMMY__TALK__DEADLINE_SECONDS", "300"),
+        ],
     );
     server.wait_for(|| (server.get("/api/status")["state"] == "thinking").then_some(()));
     let bearer = format!("Bearer {}", server.token);
@@ -96,7 +101,9 @@ fn a_damaged_database_is_refused_and_left_as_it_is() {
     let good = std::fs::read(&path).expect("read");
     let mut no_header = good.clone();
     no_header[..64].fill(0x55);
-    for (name, bytes) in [("header", no_header), ("cut", good[..good.len() / 2].to_vec()), ("other", b"not a database at all".to_vec())] {
+    for (name, bytes) in
+        [("header", no_header), ("cut", good[..good.len() / 2].to_vec()), ("other", b"not a database at all".to_vec())]
+    {
         std::fs::write(&path, &bytes).expect("written");
         for args in [&["serve", "--port", "0"][..], &["status"], &["doctor"], &["think"], &["events", "verify"]] {
             if args == ["status"] {

@@ -10,7 +10,6 @@ use timmy_llm::{Provider, Scripted, Step};
 use timmy_testkit::engine;
 
 fn git(dir: &std::path::Path, args: &[&str]) -> String {
-    #[expect(clippy::disallowed_methods, reason = "a test asks git itself, beside Timmy")]
     let out = Command::new("git").arg("-C").arg(dir).args(args).output().expect("git runs");
     String::from_utf8_lossy(&out.stdout).trim().to_owned()
 }

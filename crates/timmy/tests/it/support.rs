@@ -13,7 +13,6 @@ use tempfile::TempDir;
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The binary under test, with an environment that holds nothing of the machine's.
-#[expect(clippy::disallowed_methods, reason = "these tests drive the real binary as a process")]
 pub fn timmy(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_timmy"));
     command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin").env("HOME", home).arg("--home").arg(home);
@@ -22,7 +21,8 @@ pub fn timmy(home: &Path) -> Command {
 
 /// Runs a command and gives its exit code, standard output and standard error.
 pub fn run(home: &Path, args: &[&str]) -> (i32, String, String) {
-    let Output { status, stdout, stderr } = timmy(home).args(args).stdin(Stdio::null()).output().expect("the binary runs");
+    let Output { status, stdout, stderr } =
+        timmy(home).args(args).stdin(Stdio::null()).output().expect("the binary runs");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     (status.code().unwrap_or(-1), text(stdout), text(stderr))
 }
@@ -70,7 +70,9 @@ impl Server {
         let run: Value = serde_json::from_str(&run).expect("run.json is JSON");
         server.token = run["token"].as_str().expect("a token").to_owned();
         // The address is printed before the start is told, so that a page can be asked for at once.
-        server.wait_for(|| (server.get("/api/events?after=0&limit=1")["items"] != Value::Array(Vec::new())).then_some(()));
+        server.wait_for(|| {
+            (server.get("/api/events?after=0&limit=1")["items"] != Value::Array(Vec::new())).then_some(())
+        });
         server
     }
 
@@ -106,7 +108,12 @@ impl Server {
 
     /// One request as the owner's program makes it.
     pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
-        let (status, text) = self.request(method, path, &[("Authorization", &format!("Bearer {}", self.token))], body.map(Value::to_string).as_deref());
+        let (status, text) = self.request(
+            method,
+            path,
+            &[("Authorization", &format!("Bearer {}", self.token))],
+            body.map(Value::to_string).as_deref(),
+        );
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
 
@@ -162,7 +169,8 @@ impl Server {
 fn unchunk(body: &str) -> String {
     let (mut out, mut rest) = (Vec::new(), body.as_bytes());
     while let Some(end) = rest.windows(2).position(|w| w == b"\r\n") {
-        let size = std::str::from_utf8(&rest[..end]).ok().and_then(|s| usize::from_str_radix(s.trim(), 16).ok()).unwrap_or(0);
+        let size =
+            std::str::from_utf8(&rest[..end]).ok().and_then(|s| usize::from_str_radix(s.trim(), 16).ok()).unwrap_or(0);
         if size == 0 {
             break;
         }

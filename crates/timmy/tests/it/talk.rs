@@ -39,7 +39,10 @@ async fn the_conversation_is_remembered_and_dated() {
 // shows: talk: a model failure is shown as a failure, never as Timmy's words
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_is_a_failure_and_can_be_tried_again() {
-    let provider = Arc::new(Scripted::script(vec![Step::Fail(Failure::ServerError { status: 502 }), Step::Reply("Now I hear you.".into())]));
+    let provider = Arc::new(Scripted::script(vec![
+        Step::Fail(Failure::ServerError { status: 502 }),
+        Step::Reply("Now I hear you.".into()),
+    ]));
     let mut engine = engine(only(&provider), Settings::default());
     engine.run_only(&["talk.answer"]);
     let question = engine.app.talk.say(say("Hello?")).await.expect("stored");
@@ -60,7 +63,10 @@ async fn a_failure_is_a_failure_and_can_be_tried_again() {
 async fn stop_cancels_the_model_call_and_keeps_what_came() {
     let chunks = vec!["One. ".to_owned(), "Two. ".to_owned(), "Three. ".to_owned()];
     let provider = Arc::new(Scripted::script(vec![
-        Step::Slow { chunks: chunks.into_iter().chain(vec!["never ".to_owned(); 1_000]).collect(), every: Duration::from_millis(20) },
+        Step::Slow {
+            chunks: chunks.into_iter().chain(vec!["never ".to_owned(); 1_000]).collect(),
+            every: Duration::from_millis(20),
+        },
         Step::Reply("The next answer.".into()),
     ]));
     let mut engine = engine(only(&provider), Settings::default());
@@ -95,7 +101,11 @@ async fn a_question_left_open_is_answered_after_a_restart() {
     let mut third = second.reopen(only(&provider), Settings::default());
     third.run_only(&["talk.answer"]);
     third.ask("Once only?").await;
-    assert_eq!(third.events("message.replied").await.len() + third.events("message.failed").await.len(), 2, "no question is answered twice");
+    assert_eq!(
+        third.events("message.replied").await.len() + third.events("message.failed").await.len(),
+        2,
+        "no question is answered twice"
+    );
     third.stop().await;
 }
 
@@ -115,7 +125,9 @@ async fn without_a_model_reflex_answers_and_says_so() {
 async fn bad_messages_are_refused_with_a_hint() {
     let provider = Arc::new(Scripted::script(vec![Step::Hang; 20]));
     let mut engine = engine(only(&provider), Settings::default());
-    for (bad, code) in [(String::new(), "empty_message"), (" \n\t".into(), "empty_message"), ("x".repeat(40_000), "long_message")] {
+    for (bad, code) in
+        [(String::new(), "empty_message"), (" \n\t".into(), "empty_message"), ("x".repeat(40_000), "long_message")]
+    {
         let refused = engine.app.talk.say(say(&bad)).await.expect_err("refused");
         assert_eq!(refused.code, code);
         assert!(!refused.hint.is_empty());

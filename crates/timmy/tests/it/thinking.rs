@@ -12,7 +12,8 @@ use timmy_testkit::{Engine, engine};
 
 /// Thinking without rest, quiet hours or budgets.
 fn plain() -> Settings {
-    let thinking = ThinkingSettings { adaptive_rest: false, daily_calls: 0, daily_tokens: 0, ..ThinkingSettings::default() };
+    let thinking =
+        ThinkingSettings { adaptive_rest: false, daily_calls: 0, daily_tokens: 0, ..ThinkingSettings::default() };
     Settings { thinking, ..Settings::default() }
 }
 
@@ -178,7 +179,9 @@ async fn a_spent_budget_rests_until_midnight() {
     engine.run_only(&["mind.thinking"]);
     think_through(&engine, 1, 3).await;
     engine.clock.advance(Duration::from_secs(3_600));
-    engine.wait_until(|| matches!(engine.app.thinking.doing(), Doing::Resting { why, .. } if why.contains("budget"))).await;
+    engine
+        .wait_until(|| matches!(engine.app.thinking.doing(), Doing::Resting { why, .. } if why.contains("budget")))
+        .await;
     assert_eq!(provider.requests().len(), 3);
     // From 08:00 plus the above to after midnight.
     engine.clock.advance(Duration::from_secs(16 * 3_600));
@@ -232,10 +235,8 @@ async fn reflex_thinks_only_when_a_fact_changed() {
 // shows: models: a provider that was down is found when it comes up, and Timmy thinks again at once
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_is_told_with_its_reason_and_the_next_thought_waits() {
-    let provider = Arc::new(Scripted::script(vec![
-        Step::Fail(Failure::ServerError { status: 500 }),
-        Step::Reply("Back.".into()),
-    ]));
+    let provider =
+        Arc::new(Scripted::script(vec![Step::Fail(Failure::ServerError { status: 500 }), Step::Reply("Back.".into())]));
     let mut engine = engine(only(&provider), plain());
     engine.run_only(&["mind.thinking"]);
     engine.clock.advance(Duration::from_secs(1));

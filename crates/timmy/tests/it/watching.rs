@@ -12,7 +12,6 @@ use timmy_llm::{Provider, Reflex, Scripted, Step};
 use timmy_testkit::engine;
 
 fn git(dir: &Path, args: &[&str]) {
-    #[expect(clippy::disallowed_methods, reason = "a test makes a real repository")]
     let status = Command::new("git")
         .arg("-C")
         .arg(dir)
@@ -36,7 +35,10 @@ fn project(parent: &Path, name: &str) -> std::path::PathBuf {
 }
 
 fn plain() -> Settings {
-    Settings { thinking: ThinkingSettings { adaptive_rest: false, ..ThinkingSettings::default() }, ..Settings::default() }
+    Settings {
+        thinking: ThinkingSettings { adaptive_rest: false, ..ThinkingSettings::default() },
+        ..Settings::default()
+    }
 }
 
 // shows: watching: a real git project is observed and its name stands in a reflex thought

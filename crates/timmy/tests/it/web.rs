@@ -21,7 +21,9 @@ fn nothing_but_health_and_login_is_open() {
     for page in ["/", "/talk", "/thinking", "/swarm/events", "/health/page"] {
         assert_eq!(server.request("GET", page, &[("Accept", "text/html")], None).0, 303, "{page} leads to the login");
     }
-    for api in ["/thinking/api", "/api/status", "/api/events", "/api/tokens", "/api/watch", "/api/messages", "/api/health"] {
+    for api in
+        ["/thinking/api", "/api/status", "/api/events", "/api/tokens", "/api/watch", "/api/messages", "/api/health"]
+    {
         let (status, body) = server.request("GET", api, &[], None);
         let error: Value = serde_json::from_str(&body).expect("JSON");
         assert_eq!(status, 401, "{api}");
@@ -50,7 +52,10 @@ fn a_code_works_once_and_guessing_is_throttled() {
     assert_eq!(form(&good), 429, "even the right code waits now");
     let events = server.get("/api/events?after=0&type=login.*&limit=100");
     assert!(events["items"].as_array().is_some_and(|i| i.len() >= 6));
-    assert!(!events.to_string().contains(&code.replace('-', "")) && !events.to_string().contains(&code), "no code in the log");
+    assert!(
+        !events.to_string().contains(&code.replace('-', "")) && !events.to_string().contains(&code),
+        "no code in the log"
+    );
 }
 
 /// A session cookie and its form word.
@@ -67,13 +72,18 @@ fn session(server: &Server) -> (String, String) {
     socket.write_all(head.as_bytes()).expect("sent");
     let mut answer = String::new();
     socket.read_to_string(&mut answer).expect("answered");
-    let set = answer.lines().find(|l| l.to_lowercase().starts_with("set-cookie: timmy_session=")).expect("a cookie").to_owned();
+    let set = answer
+        .lines()
+        .find(|l| l.to_lowercase().starts_with("set-cookie: timmy_session="))
+        .expect("a cookie")
+        .to_owned();
     for flag in ["HttpOnly", "SameSite=Strict", "Path=/"] {
         assert!(set.contains(flag), "{set}");
     }
     let cookie = set.split_once(": ").and_then(|(_, v)| v.split(';').next()).expect("a value").to_owned();
     let (_, page) = server.request("GET", "/thinking", &[("Cookie", &cookie), ("Accept", "text/html")], None);
-    let csrf = page.split("name=\"csrf\" value=\"").nth(1).and_then(|r| r.split('"').next()).expect("a form word").to_owned();
+    let csrf =
+        page.split("name=\"csrf\" value=\"").nth(1).and_then(|r| r.split('"').next()).expect("a form word").to_owned();
     (cookie, csrf)
 }
 
@@ -147,7 +157,12 @@ fn bad_input_gets_a_clear_message_and_never_a_5xx() {
         ("POST", "/api/chat".into(), Some(json!({}).to_string()), 422),
         ("POST", "/api/chat".into(), Some(json!({"messages": []}).to_string()), 422),
         ("POST", "/api/chat".into(), Some(json!({"messages": ["hello"]}).to_string()), 422),
-        ("POST", "/api/chat".into(), Some(json!({"messages": [{"role": "assistant", "content": "x"}]}).to_string()), 422),
+        (
+            "POST",
+            "/api/chat".into(),
+            Some(json!({"messages": [{"role": "assistant", "content": "x"}]}).to_string()),
+            422,
+        ),
         ("POST", "/api/chat".into(), Some(json!({"messages": [{"role": "user", "content": ""}]}).to_string()), 422),
         ("POST", "/api/watch".into(), Some(json!({"path": "/nowhere/at/all"}).to_string()), 422),
         ("POST", "/api/watch".into(), Some(json!({"path": "\u{0}"}).to_string()), 422),
@@ -164,7 +179,8 @@ fn bad_input_gets_a_clear_message_and_never_a_5xx() {
         let (status, text) = server.request(method, &path, &[("Authorization", &bearer)], body.as_deref());
         let shown = timmy_domain::text::cut(body.as_deref().unwrap_or(""), 80);
         assert_eq!(status, wanted, "{method} {path} {shown}: {text}");
-        let error: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{method} {path} {shown}: {e}: {text}"));
+        let error: Value =
+            serde_json::from_str(&text).unwrap_or_else(|e| panic!("{method} {path} {shown}: {e}: {text}"));
         for field in ["code", "message", "hint"] {
             assert!(error["error"][field].as_str().is_some_and(|t| !t.is_empty()), "{method} {path} {shown}: {text}");
         }
@@ -187,7 +203,11 @@ fn a_huge_body_is_refused_before_it_is_read() {
         let (status, _) = server.raw(garbage);
         assert!(status < 500, "{garbage:?} answered {status}");
     }
-    let many = format!("GET /health HTTP/1.1\r\nHost: {}\r\n{}\r\n", server.address, "X-Long: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n".repeat(20_000));
+    let many = format!(
+        "GET /health HTTP/1.1\r\nHost: {}\r\n{}\r\n",
+        server.address,
+        "X-Long: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n".repeat(20_000)
+    );
     assert!(server.raw(many.as_bytes()).0 < 500);
     assert_eq!(server.request("GET", "/health", &[], None).0, 200);
 }
@@ -198,7 +218,8 @@ fn shapes_are_as_promised() {
     let home = home();
     let server = Server::start_with(home.path(), &QUIET);
     for n in 0..3 {
-        let (status, made) = server.ask("POST", "/thinking/api/inject", Some(&json!({"content": format!("thought {n}")})));
+        let (status, made) =
+            server.ask("POST", "/thinking/api/inject", Some(&json!({"content": format!("thought {n}")})));
         assert_eq!(status, 201, "{made}");
     }
     let list = server.get("/thinking/api?limit=2");
@@ -214,7 +235,8 @@ fn shapes_are_as_promised() {
     let rest = server.get(&format!("/thinking/api?limit=2&before={cursor}"));
     assert_eq!((rest["items"].as_array().map(Vec::len), &rest["next"]), (Some(1), &Value::Null));
     let chain = server.get(&format!("/thinking/api/{}/chain", items[0]["id"].as_str().expect("an id")));
-    let contents: Vec<&str> = chain["items"].as_array().expect("items").iter().filter_map(|t| t["content"].as_str()).collect();
+    let contents: Vec<&str> =
+        chain["items"].as_array().expect("items").iter().filter_map(|t| t["content"].as_str()).collect();
     assert_eq!(contents, ["thought 0", "thought 1", "thought 2"], "oldest first");
     let events = server.get("/api/events?after=0&type=timmy.*&limit=2");
     let first = &events["items"][0];
@@ -226,7 +248,8 @@ fn shapes_are_as_promised() {
     for field in ["reply", "provider", "model", "place", "duration_ms"] {
         assert!(reply.get(field).is_some(), "{field}: {reply}");
     }
-    let done = server.post("/api/v1/router/complete", &json!({"messages": [{"role": "user", "content": "hello"}], "model": "auto"}));
+    let done = server
+        .post("/api/v1/router/complete", &json!({"messages": [{"role": "user", "content": "hello"}], "model": "auto"}));
     for field in ["content", "provider", "model", "latency_ms", "attempts"] {
         assert!(done.get(field).is_some(), "{field}: {done}");
     }
@@ -240,7 +263,10 @@ fn shapes_are_as_promised() {
 #[test]
 fn without_a_model_the_router_says_so() {
     let home = home();
-    let server = Server::start_with(home.path(), &[("TIMMY__OLLAMA__URL", "http://127.0.0.1:9"), ("TIMMY__THINKING__ENABLED", "false")]);
+    let server = Server::start_with(
+        home.path(),
+        &[("TIMMY__OLLAMA__URL", "http://127.0.0.1:9"), ("TIMMY__THINKING__ENABLED", "false")],
+    );
     let ask = json!({"messages": [{"role": "user", "content": "hello"}]});
     let (status, error) = server.ask("POST", "/api/v1/router/complete", Some(&ask));
     assert_eq!(status, 503, "{error}");

@@ -35,10 +35,10 @@ fn until(decision: Decision) -> (u64, String) {
     }
 }
 
-#[test]
-fn each_reason_gives_its_rest() {
+/// Name, situation, seconds until the next decision (0: think now), and the reason shown.
+fn rows() -> Vec<(&'static str, Situation, u64, &'static str)> {
     let now = at(100 * HOUR);
-    let rows: Vec<(&str, Situation, u64, &str)> = vec![
+    vec![
         ("due", usual(), 0, "think"),
         ("off", Situation { enabled: false, ..usual() }, u64::MAX, "thinking is switched off in the settings"),
         ("paused", Situation { paused: Some(Pause::Open), ..usual() }, u64::MAX, "you paused it"),
@@ -105,8 +105,12 @@ fn each_reason_gives_its_rest() {
             300,
             "nothing has changed since the last thought",
         ),
-    ];
-    for (name, situation, seconds, why) in rows {
+    ]
+}
+
+#[test]
+fn each_reason_gives_its_rest() {
+    for (name, situation, seconds, why) in rows() {
         assert_eq!(until(decide(&situation)), (seconds, why.to_owned()), "{name}");
     }
 }

@@ -231,7 +231,14 @@ impl Thinking {
         }
     }
 
-    async fn record_miss(&self, seed_type: SeedType, why: String, day: String, calls: i64, tokens: i64) -> Result<Outcome, Fault> {
+    async fn record_miss(
+        &self,
+        seed_type: SeedType,
+        why: String,
+        day: String,
+        calls: i64,
+        tokens: i64,
+    ) -> Result<Outcome, Fault> {
         let event = NewEvent::new("thinking", ThoughtMissed { seed_type, why: cut(&why, 400) }).by(Actor::Timmy);
         self.0
             .ctx

@@ -115,10 +115,10 @@ impl Thinking {
             .write(move |tx| {
                 let before = tx.thought(id)?;
                 let after = set(tx)?;
-                if let (Some(before), Some(after)) = (&before, &after) {
-                    if (before.kept, before.fewer) != (after.kept, after.fewer) {
-                        tell(tx, after)?;
-                    }
+                if let (Some(before), Some(after)) = (&before, &after)
+                    && (before.kept, before.fewer) != (after.kept, after.fewer)
+                {
+                    tell(tx, after)?;
                 }
                 Ok(after)
             })

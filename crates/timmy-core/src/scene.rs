@@ -143,7 +143,13 @@ impl Scene {
             ));
         }
         for seen in &self.observations {
-            let weight = if seen.kind == ObservationKind::Survey { 60 } else { 90 };
+            // Of one look, what the owner finished tells most.
+            let weight = match seen.kind {
+                ObservationKind::Commits => 92,
+                ObservationKind::Uncommitted => 91,
+                ObservationKind::Files => 90,
+                ObservationKind::Survey => 60,
+            };
             // A summary speaks of "2 hours ago"; said later, it says when that was.
             let old = self.now.since(seen.seen_at) > Duration::from_secs(SUMMARY_FRESH_SECONDS);
             let when = if old { format!("At {}: ", self.time_words(seen.seen_at)) } else { String::new() };

@@ -24,6 +24,7 @@ pub mod home;
 pub mod login;
 pub mod look;
 pub mod models;
+pub mod steer;
 pub mod talk;
 pub mod thinking;
 pub mod watch;

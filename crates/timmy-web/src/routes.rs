@@ -84,17 +84,17 @@ table! {
     Owner "/thinking" { GET pages::thinking::thinking }
     Owner "/thinking/rows" { GET pages::thinking::rows }
     Owner "/thinking/status" { GET pages::thinking::status }
-    Owner "/thinking/inject" { POST pages::thinking::inject }
-    Owner "/thinking/think" { POST pages::thinking::think }
-    Owner "/thinking/stop" { POST pages::thinking::stop }
-    Owner "/thinking/pause" { POST pages::thinking::pause }
-    Owner "/thinking/resume" { POST pages::thinking::resume }
+    Owner "/thinking/inject" { POST pages::steer::inject }
+    Owner "/thinking/think" { POST pages::steer::think }
+    Owner "/thinking/stop" { POST pages::steer::stop }
+    Owner "/thinking/pause" { POST pages::steer::pause }
+    Owner "/thinking/resume" { POST pages::steer::resume }
     Owner "/thinking/{id}" { GET pages::thinking::thought }
-    Owner "/thinking/{id}/keep" { POST pages::thinking::keep }
-    Owner "/thinking/{id}/release" { POST pages::thinking::release }
-    Owner "/thinking/{id}/fewer" { POST pages::thinking::fewer }
-    Owner "/thinking/{id}/more" { POST pages::thinking::unfewer }
-    Owner "/thinking/{id}/unfewer" { POST pages::thinking::unfewer }
+    Owner "/thinking/{id}/keep" { POST pages::steer::keep }
+    Owner "/thinking/{id}/release" { POST pages::steer::release }
+    Owner "/thinking/{id}/fewer" { POST pages::steer::fewer }
+    Owner "/thinking/{id}/more" { POST pages::steer::unfewer }
+    Owner "/thinking/{id}/unfewer" { POST pages::steer::unfewer }
     Owner "/watch" { POST pages::watch::add }
     Owner "/watch/add" { POST pages::watch::add }
     Owner "/watch/rows" { GET pages::watch::rows }
@@ -123,6 +123,7 @@ table! {
     Owner "/thinking/api" { GET api::thinking::thoughts }
     Owner "/thinking/api/inject" { POST api::thinking::inject }
     Owner "/thinking/api/think" { POST api::thinking::think }
+    Owner "/thinking/api/stop" { POST api::thinking::stop }
     Owner "/thinking/api/pause" { POST api::thinking::pause }
     Owner "/thinking/api/resume" { POST api::thinking::resume }
     Owner "/thinking/api/{id}" { GET api::thinking::thought }

@@ -69,6 +69,12 @@ pub async fn think(State(web): State<Web>, _: Visit, Fields(wanted): Fields<Want
     Ok(created(&web.app.thinking.think_now(seed).await?))
 }
 
+/// `POST /thinking/api/stop`: gives up the thought in the making.
+pub async fn stop(State(web): State<Web>, _: Visit) -> Answer {
+    web.app.thinking.stop_thought()?;
+    Ok(answer(&json!({"stopped": true})))
+}
+
 /// How long to pause.
 #[derive(Debug, Deserialize)]
 pub struct Pause {

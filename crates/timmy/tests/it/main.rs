@@ -13,6 +13,7 @@ mod cli;
 mod crash;
 mod feed;
 mod house;
+mod models;
 mod process;
 mod selfhood;
 mod support;

@@ -232,7 +232,7 @@ async fn reflex_thinks_only_when_a_fact_changed() {
     engine.stop().await;
 }
 
-// shows: models: a provider that was down is found when it comes up, and Timmy thinks again at once
+// shows: thinking: a thought that failed is told with its reason, and the next one waits
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_is_told_with_its_reason_and_the_next_thought_waits() {
     let provider =

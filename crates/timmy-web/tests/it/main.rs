@@ -5,5 +5,6 @@
 mod doors;
 mod feed;
 mod house;
+mod nonsense;
 mod pages;
 mod programs;

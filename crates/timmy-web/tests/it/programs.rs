@@ -9,7 +9,7 @@ use timmy_llm::{Failure, Step};
 use timmy_testkit::engine::RUN_TOKEN;
 use timmy_web::client::{Client, ClientError};
 
-use crate::house::{House, refusal, replies, scripted};
+use crate::house::{Form, House, refusal, replies, scripted};
 
 fn user(words: &str) -> Value {
     json!({"messages": [{"role": "user", "content": words}]})
@@ -114,6 +114,20 @@ async fn thoughts_are_listed_steered_and_chained() {
     assert_eq!(house.post("/thinking/api/pause", json!({})).await["until"], Value::Null);
     assert_eq!(house.post("/thinking/api/resume", json!({})).await["paused"], false);
     assert_eq!(refusal(house.ask("POST", "/thinking/api/think").json(&json!({"seed_type": "anger"}))).await.0, 422);
+    house.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thought_in_the_making_is_stopped_by_its_button() {
+    let house = House::serve(scripted(vec![Step::Hang, Step::Hang]), &["mind.thinking"]).await;
+    let thinking = || matches!(house.engine.app.thinking.doing(), timmy_core::mind::thinking::Doing::Thinking { .. });
+    house.engine.clock.advance(Duration::from_secs(5));
+    house.engine.wait_until(thinking).await;
+    let browser = house.browser().await;
+    let stop = house.browse(&browser, "POST", "/thinking/stop").form(&[("csrf", &browser.csrf)]);
+    let panel = stop.header("hx-request", "true").send().await.expect("an answer").text().await.expect("text");
+    assert!(!thinking() && panel.contains("id=\"thinking-status\"") && panel.contains("Think now"), "{panel}");
+    assert_eq!(refusal(house.ask("POST", "/thinking/api/stop")).await, (409, "no_thought".into()));
     house.end().await;
 }
 

@@ -68,7 +68,9 @@ pub fn decide(signs: Signs<'_>) -> Status {
         (Life::Working, "Answering you".to_owned())
     } else {
         match doing {
-            Doing::Thinking { note, .. } => (Life::Thinking, format!("Thinking about {}", cut(note, 160))),
+            Doing::Thinking { seed_type, note, .. } => {
+                (Life::Thinking, format!("From the {seed_type} seed: {}", cut(note, 160)))
+            }
             Doing::Resting { why, .. } => {
                 let state = if waiting.is_empty() { Life::Idle } else { Life::Waiting };
                 (state, format!("Resting: {why}"))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use timmy_domain::NewEvent;
 use timmy_domain::bus::Pattern;
 use timmy_domain::event::{StoreChecked, StoreDamaged};
-use timmy_domain::text::{cut, one_line};
+use timmy_domain::text::{cut, one_line, plural};
 use tokio::time::Instant;
 
 use crate::clock::BoxFuture;
@@ -37,7 +37,8 @@ impl Upkeep {
             return Self::damaged(ctx, "chain", &finding).await;
         }
         ctx.store.append(vec![pages_event, checked("chain", chain.rows, began)]).await?;
-        Ok(Found::Well(format!("{} events verified, {} pages sound", chain.rows, pages.pages)))
+        let events = plural(u64::try_from(chain.rows).unwrap_or(0), "event", "events");
+        Ok(Found::Well(format!("{events} verified, {} pages sound", pages.pages)))
     }
 
     /// Tells the damage while that is still possible, then stops writing.

@@ -67,7 +67,9 @@ impl SeenView {
             ObservationKind::Uncommitted => "edit",
             ObservationKind::Files => "file",
         };
-        Self { folder: seen.folder.clone(), icon, summary: seen.summary.clone(), at: clock.short(seen.seen_at) }
+        // The name stands before the sentence already.
+        let summary = seen.summary.strip_prefix(&format!("{}: ", seen.folder)).unwrap_or(&seen.summary).to_owned();
+        Self { folder: seen.folder.clone(), icon, summary, at: clock.short(seen.seen_at) }
     }
 }
 

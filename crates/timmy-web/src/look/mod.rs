@@ -14,6 +14,7 @@ pub mod folders;
 pub mod health;
 pub mod home;
 pub mod mind;
+pub mod prose;
 pub mod pulse;
 pub mod shell;
 pub mod state;

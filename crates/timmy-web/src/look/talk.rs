@@ -5,8 +5,8 @@ use timmy_domain::message::{Message, MessageStatus, Speaker};
 use timmy_domain::thought::Place;
 
 use super::mind::{ModelRow, place_icon};
-use super::words::{self, Block};
-use super::{Absent, Clock, Shell, When, asset, icon};
+use super::prose::{self, Block};
+use super::{Absent, Clock, Shell, When, asset, icon, words};
 use crate::nav;
 
 /// What a turn is; decides how it is drawn.
@@ -77,7 +77,7 @@ impl Turn {
             id: message.id.to_string(),
             kind,
             at: clock.minute(message.created_at),
-            blocks: words::blocks(&message.content),
+            blocks: prose::blocks(&message.content),
             about,
             question: message.answers.map(|id| id.to_string()).unwrap_or_default(),
             provider: message.provider.clone(),
@@ -116,6 +116,10 @@ impl Turn {
     /// `ollama · qwen3:14b`, as far as known.
     #[must_use]
     pub fn maker(&self) -> String {
+        // The place says it all: "by reflex, no model".
+        if self.place == Some(Place::Reflex) {
+            return String::new();
+        }
         if self.model.is_empty() { self.provider.clone() } else { format!("{} · {}", self.provider, self.model) }
     }
 

@@ -5,8 +5,8 @@ use timmy_domain::thought::{Place, Thought};
 
 use super::folders::FolderView;
 use super::mind::{Budget, SeedWeight, place_icon, seed_icon};
-use super::words::{self, Block};
-use super::{Absent, Choice, Clock, Shell, State, When, asset, icon};
+use super::prose::{self, Block};
+use super::{Absent, Choice, Clock, Shell, State, When, asset, icon, words};
 use crate::nav;
 
 /// One thought, ready to read.
@@ -55,7 +55,7 @@ impl ThoughtView {
             seed: thought.seed_type.name(),
             seed_icon: seed_icon(thought.seed_type),
             seed_note: thought.seed_note.clone(),
-            blocks: words::blocks(&thought.content),
+            blocks: prose::blocks(&thought.content),
             provider: if by_owner { String::new() } else { thought.provider.clone() },
             model: thought.model.clone(),
             place: thought.place,

@@ -50,46 +50,6 @@ pub fn duration_ms(millis: i64) -> String {
     }
 }
 
-/// A piece of a longer text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Block {
-    /// A paragraph; line breaks inside it are kept.
-    Words(String),
-    /// Lines between fences, shown as they are.
-    Code(String),
-}
-
-/// Text in paragraphs and fenced code, as models write it. Nothing else of their markup is interpreted.
-#[must_use]
-pub fn blocks(text: &str) -> Vec<Block> {
-    let mut out = Vec::new();
-    let mut lines: Vec<&str> = Vec::new();
-    let mut fenced = false;
-    let flush = |lines: &mut Vec<&str>, fenced: bool, out: &mut Vec<Block>| {
-        let text = lines.join("\n");
-        lines.clear();
-        if fenced {
-            out.push(Block::Code(text));
-        } else if !text.trim().is_empty() {
-            out.push(Block::Words(text.trim().to_owned()));
-        }
-    };
-    for line in text.lines() {
-        if line.trim_start().starts_with("```") {
-            flush(&mut lines, fenced, &mut out);
-            fenced = !fenced;
-        } else if !fenced && line.trim().is_empty() {
-            flush(&mut lines, false, &mut out);
-        } else {
-            lines.push(line);
-        }
-    }
-    if !(fenced && lines.is_empty()) {
-        flush(&mut lines, fenced, &mut out);
-    }
-    out
-}
-
 /// A wire name as words: `parent_id` becomes `Parent id`.
 #[must_use]
 pub fn title(name: &str) -> String {
@@ -113,14 +73,5 @@ mod tests {
             assert_eq!(duration_ms(millis), wanted);
         }
         assert_eq!([duration_ms(300_000), duration_ms(11_100_000), duration_ms(-1)], ["5 min", "3 h 5 min", "0 ms"]);
-    }
-
-    #[test]
-    fn text_falls_into_paragraphs_and_fences() {
-        let found = blocks("One\ntwo\n\n```sh\nmake test\n\nmake run\n```\nAfter");
-        let words = |t: &str| Block::Words(t.into());
-        assert_eq!(found, [words("One\ntwo"), Block::Code("make test\n\nmake run".into()), words("After")]);
-        assert_eq!(blocks("```\nnever closed"), [Block::Code("never closed".into())]);
-        assert_eq!(blocks("\n\n"), []);
     }
 }

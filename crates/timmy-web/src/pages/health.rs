@@ -64,7 +64,8 @@ fn store_facts(stats: &StoreStats, checks: &[Record], clock: &Clock) -> Vec<Fact
     facts.push(match checked {
         Some((record, check)) => {
             let when = clock.short(record.at).text;
-            Fact::new("Chain", format!("whole, {} events verified at {when}", count(check.looked_at)))
+            let events = if check.looked_at == 1 { "event" } else { "events" };
+            Fact::new("Chain", format!("whole, {} {events} verified at {when}", count(check.looked_at)))
                 .to(format!("/swarm/events/{}", record.seq))
         }
         None => Fact::new("Chain", "not verified as a whole yet"),
@@ -80,7 +81,7 @@ fn machine_gauges(machine: &Machine) -> Vec<Gauge> {
         let cores = cores as u64;
         gauges.push(Gauge::new(
             "Load",
-            format!("{:.1} of {cores} {}", load[0], if cores == 1 { "core" } else { "cores" }),
+            format!("{:.1} on {cores} {}", load[0], if cores == 1 { "core" } else { "cores" }),
             tenths,
             cores * 10,
         ));

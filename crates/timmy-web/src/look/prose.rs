@@ -185,23 +185,36 @@ mod tests {
     fn dashes_and_numbers_make_lists() {
         let found = blocks("New:\n- one\n  goes on\n- two\n\n- three\nAfter\n3. c\n4. d\n\n## Then\n2026. A year.");
         let list = |first, items: &[&str]| Block::List(first, items.iter().map(|&item| item.to_owned()).collect());
-        assert_eq!(found, [
-            words("New:"),
-            list(None, &["one\ngoes on", "two", "three"]),
-            words("After"),
-            list(Some(3), &["c", "d"]),
-            words("**Then**"),
-            words("2026. A year."),
-        ]);
+        assert_eq!(
+            found,
+            [
+                words("New:"),
+                list(None, &["one\ngoes on", "two", "three"]),
+                words("After"),
+                list(Some(3), &["c", "d"]),
+                words("**Then**"),
+                words("2026. A year."),
+            ]
+        );
     }
 
     #[test]
     fn marks_are_read_where_they_are_meant() {
         use Mark::{Code, Plain, Stressed, Strong};
         let found = marks("Run `a * b`, **now**, *please*.");
-        let wanted = [(Plain, "Run "), (Code, "a * b"), (Plain, ", "), (Strong, "now"), (Plain, ", "), (Stressed, "please"), (Plain, ".")];
+        let wanted = [
+            (Plain, "Run "),
+            (Code, "a * b"),
+            (Plain, ", "),
+            (Strong, "now"),
+            (Plain, ", "),
+            (Stressed, "please"),
+            (Plain, "."),
+        ];
         assert_eq!(found, wanted.map(|(mark, text)| (mark, text.to_owned())));
-        for plain in ["watch.* and timmy.*", "2 * 3 * 4", "a*b*c", "`open", "**open", "``", "****", "*", "src/*.rs, docs/*.md"] {
+        for plain in
+            ["watch.* and timmy.*", "2 * 3 * 4", "a*b*c", "`open", "**open", "``", "****", "*", "src/*.rs, docs/*.md"]
+        {
             assert_eq!(marks(plain), [(Plain, plain.to_owned())], "{plain}");
         }
     }

@@ -15,11 +15,19 @@ export const PAGES = [
 /** Pages in front of it. */
 export const DOOR = [{ name: "login", at: () => "/login", heading: "Come in" }];
 
-/** A thought and the event that reported it: what the pages of one thing are about. Asked for once. */
+/** A word that no line has room for, as an address in a message may be. */
+const LONG_WORD = `https://kelp.test/${"averylongaddress".repeat(20)}`;
+
+/**
+ * A thought and the event that reported it: what the pages of one thing are about. Its words do not fit on a
+ * line, and neither do those of a message that is answered.
+ */
 export async function things(house) {
   if (!house.things) {
-    const { id, seq } = await house.think();
-    house.things = { thought: id, event: seq };
+    const { id } = await house.api("POST", "/thinking/api/inject", { content: `See ${LONG_WORD}.` });
+    await house.cli("chat", `Read ${LONG_WORD}, and run \`make test ${"x".repeat(200)}\`.`);
+    const { items } = await house.json("events", "query", "--type", "message.replied");
+    house.things = { thought: id, event: items.at(-1).seq };
   }
   return house.things;
 }

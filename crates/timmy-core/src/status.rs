@@ -96,7 +96,7 @@ pub fn waiting(messages: &[Message], folders: &[WatchedFolder]) -> Vec<Waiting> 
         list.push(Waiting {
             title: format!("The folder {} cannot be read", folder.name),
             detail: cut(&one_line(&folder.error), 200),
-            href: "/thinking#folders".to_owned(),
+            href: "/#folders".to_owned(),
             act: "Look",
         });
     }

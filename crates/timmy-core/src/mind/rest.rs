@@ -16,6 +16,10 @@ pub const STRETCH_MAX: u32 = 8;
 pub const REPEAT_SIMILARITY: f64 = 0.6;
 /// An owner who did nothing for this long is away, in hours.
 pub const AWAY_HOURS: u64 = 12;
+/// Load for each processor from which on the machine is busy.
+pub const BUSY_LOAD: f64 = 1.5;
+/// How many intervals a thought waits at most for a busy machine.
+pub const BUSY_INTERVALS_MAX: u32 = 2;
 /// How long to wait when the machine is busy, in seconds.
 pub const BUSY_SECONDS: u64 = 60;
 
@@ -107,7 +111,9 @@ pub fn decide(s: &Situation) -> Decision {
     if due > s.now {
         return rest(due, why);
     }
-    if s.adaptive && s.load > 1.5 && s.last_try.is_some() {
+    // A machine that is always busy must not silence Timmy: he waits for it only so long.
+    let patient = s.now < due.plus(s.interval.saturating_mul(BUSY_INTERVALS_MAX));
+    if s.adaptive && s.load > BUSY_LOAD && s.last_try.is_some() && patient {
         return rest(s.now.plus(Duration::from_secs(BUSY_SECONDS)), "the machine is busy");
     }
     Decision::Think

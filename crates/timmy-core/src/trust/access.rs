@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use timmy_domain::event::{LoginEnded, LoginFailed, LoginSucceeded, TokenCreated, TokenRevoked};
 use timmy_domain::problem::Kind;
 use timmy_domain::{Actor, NewEvent, Problem, Secret};
-use timmy_store::TokenRow;
+use timmy_store::{StoreError, TokenRow, Tx};
 
 use super::code::Codes;
 use super::throttle::Throttle;
@@ -16,6 +16,8 @@ use crate::ctx::Ctx;
 
 /// How long a session lasts, in days.
 pub const SESSION_DAYS: u64 = 30;
+/// How often a use is noted, in seconds: a write for each request would cost more than it tells.
+const TOUCH_SECONDS: u64 = 3_600;
 /// Tokens that may exist.
 pub const TOKENS_MAX: usize = 100;
 /// Characters of a token's name.
@@ -165,6 +167,9 @@ impl Access {
     pub async fn by_cookie(&self, cookie: &str) -> Result<Option<Principal>, Problem> {
         let (key, now) = (hash(cookie), self.ctx.now());
         let row = self.ctx.store.read(move |r| r.session(&key)).await.map_err(|e| e.problem())?;
+        if row.as_ref().is_some_and(|s| now.since(s.seen_at) > Duration::from_secs(TOUCH_SECONDS)) {
+            self.touch(move |tx| tx.touch_session(&key, now)).await;
+        }
         Ok(row.filter(|s| s.expires_at > now).map(|s| Principal { scope: Scope::Admin, csrf: Some(s.csrf), key }))
     }
 
@@ -178,7 +183,19 @@ impl Access {
             return Ok(Some(Principal { scope: Scope::Admin, csrf: None, key }));
         }
         let row = self.ctx.store.read(move |r| r.token_by_hash(&key)).await.map_err(|e| e.problem())?;
+        let now = self.ctx.now();
+        let stale = |t: &TokenRow| t.used_at.is_none_or(|at| now.since(at) > Duration::from_secs(TOUCH_SECONDS));
+        if let Some(name) = row.as_ref().filter(|t| stale(t)).map(|t| t.name.clone()) {
+            self.touch(move |tx| tx.touch_token(&name, now)).await;
+        }
         Ok(row.and_then(|t| Scope::named(&t.scope)).map(|scope| Principal { scope, csrf: None, key }))
+    }
+
+    /// Notes a use. Whoever comes in must not be kept out because a disk that is full cannot note it.
+    async fn touch(&self, note: impl FnOnce(&mut Tx<'_>) -> Result<(), StoreError> + Send + 'static) {
+        if let Err(error) = self.ctx.store.write(note).await {
+            tracing::warn!(%error, "a use could not be noted");
+        }
     }
 
     /// Whether what `principal` showed is still good. Open sockets ask this.

@@ -123,14 +123,6 @@ impl Tx<'_> {
         Ok(statement.execute([hash.as_slice()])? > 0)
     }
 
-    /// Ends all sessions; answers how many there were.
-    ///
-    /// # Errors
-    /// What the disk said.
-    pub fn delete_all_sessions(&mut self) -> Result<usize, StoreError> {
-        Ok(self.conn().prepare_cached("DELETE FROM sessions")?.execute([])?)
-    }
-
     /// Notes that the session with this `hash` was used at `at`.
     ///
     /// # Errors

@@ -112,19 +112,6 @@ impl Reader<'_> {
             .query_map([limit], observation)?
             .collect::<rusqlite::Result<_>>()?)
     }
-
-    /// The observations after the one numbered `id`, oldest first.
-    ///
-    /// # Errors
-    /// What the disk said.
-    pub fn observations_since(&self, id: i64, limit: usize) -> Result<Vec<Observation>, StoreError> {
-        let limit = limit.min(LIST_LIMIT_MAX) as i64;
-        Ok(self
-            .conn()
-            .prepare_cached(&format!("{OBSERVATION} WHERE o.id > ?1 ORDER BY o.id LIMIT ?2"))?
-            .query_map([id, limit], observation)?
-            .collect::<rusqlite::Result<_>>()?)
-    }
 }
 
 impl Tx<'_> {

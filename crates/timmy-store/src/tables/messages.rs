@@ -120,15 +120,6 @@ impl Reader<'_> {
         self.messages_where(&format!("{rest} ORDER BY position DESC LIMIT ?1"), values)
     }
 
-    /// The owner's messages that wait for an answer, oldest first.
-    ///
-    /// # Errors
-    /// What the disk said.
-    pub fn open_messages(&self) -> Result<Vec<Message>, StoreError> {
-        let values = vec![(LIST_LIMIT_MAX as i64).into()];
-        self.messages_where("WHERE status = 'open' ORDER BY position LIMIT ?1", values)
-    }
-
     /// The answer to the message `question`.
     ///
     /// # Errors

@@ -156,17 +156,6 @@ impl Reader<'_> {
         Ok(self.conn().prepare_cached("SELECT count(*) FROM thoughts")?.query_row([], |row| row.get(0))?)
     }
 
-    /// How many thoughts were stored at or after `from` and before `to`.
-    ///
-    /// # Errors
-    /// What the disk said.
-    pub fn thoughts_between(&self, from: Timestamp, to: Timestamp) -> Result<i64, StoreError> {
-        Ok(self
-            .conn()
-            .prepare_cached("SELECT count(*) FROM thoughts WHERE created_at >= ?1 AND created_at < ?2")?
-            .query_row([from.micros(), to.micros()], |row| row.get(0))?)
-    }
-
     /// The thoughts that follow `id` directly, oldest first.
     ///
     /// # Errors

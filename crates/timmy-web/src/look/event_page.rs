@@ -41,7 +41,12 @@ pub fn chain(causes: &[Record], this: &Record, effects: &[Record], clock: &Clock
 pub fn fields(record: &Record, clock: &Clock) -> Vec<Fact> {
     let body = serde_json::from_str(&record.data).unwrap_or(Value::Null);
     let Value::Object(map) = body else { return Vec::new() };
-    map.iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| field(name, value, clock)).collect()
+    let told = |value: &Value| !value.is_null() && value.as_str() != Some("");
+    // What was said or thought comes first; the rest stands as the record orders it.
+    let rank = |name: &str| u8::from(!matches!(name, "content" | "message" | "summary"));
+    let mut told: Vec<_> = map.iter().filter(|(_, value)| told(value)).collect();
+    told.sort_by_key(|(name, _)| rank(name));
+    told.into_iter().map(|(name, value)| field(name, value, clock)).collect()
 }
 
 fn field(name: &str, value: &Value, clock: &Clock) -> Fact {

@@ -173,7 +173,7 @@ pub async fn events(State(web): State<Web>, visit: Visit, Asked(narrow): Asked<N
     let clock = web.clock();
     let (wanted, filter_problem) = match narrow.wanted() {
         Ok(wanted) => (Some(wanted), String::new()),
-        Err(problem) => (None, problem.message),
+        Err(problem) => (None, problem.message.replace("`type`", "That name")),
     };
     let count_from = (!filter.is_on()).then(|| clock.now.minus(Duration::from_secs(BARS as u64 * BAR_MINUTES * 60)));
     let read = gather(&web, move |r| wanted.map(|query| Page::read(r, query, window, count_from)).transpose());

@@ -140,11 +140,14 @@ fn verdict(web: &Web, parts: &[Part], unreadable: usize, clock: &Clock) -> Verdi
             said.push(format!("{} cannot be read", timmy_domain::text::plural(unreadable as u64, "folder", "folders")));
         }
         let sentence = super::doing::capital(&said.join(", and "));
-        let detail = if down.is_empty() {
-            String::new()
-        } else {
-            format!("Timmy asks {} again every few seconds.", down.join(" and "))
-        };
+        let mut detail = Vec::new();
+        if !web.app.ctx.cascade.has_model() && !down.is_empty() {
+            detail.push(format!("Timmy asks {} again every few seconds.", down.join(" and ")));
+        }
+        if unreadable > 0 {
+            detail.push("Home names the folder. Timmy looks again at every round.".to_owned());
+        }
+        let detail = detail.join(" ");
         return Verdict { state: Word::degraded("Limited"), sentence, detail, checked };
     }
     let running = timmy_domain::text::plural(parts.len() as u64, "part runs", "parts run");

@@ -140,8 +140,12 @@ fn absent(web: &Web, filter: &str) -> Absent {
     if filter.is_empty() {
         return Absent::empty("No thought yet", format!("Timmy thinks {} when nobody asks.", doing::rhythm(web)));
     }
-    Absent::empty("No thought fits this filter", "Keep a thought, or wait for one of this seed.")
-        .act("Show all thoughts", "/thinking")
+    let (title, text) = if filter.starts_with("kept") {
+        ("No thought is kept yet", "Keep a thought, and it is found here for good.")
+    } else {
+        ("No thought of this seed yet", "Seeds are drawn by chance. The first thought of this one appears here.")
+    };
+    Absent::empty(title, text).act("Show all thoughts", "/thinking")
 }
 
 /// `GET /thinking`.

@@ -69,10 +69,14 @@ pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
                     .iter()
                     .map(|t| {
                         format!(
-                            "{:<24} {:<8} since {}",
+                            "{:<24} {:<8} since {}{}",
                             text(t, "name"),
                             text(t, "scope"),
-                            super::when(text(t, "created_at"))
+                            super::when(text(t, "created_at")),
+                            match text(t, "used_at") {
+                                "" => ", not used yet".to_owned(),
+                                at => format!(", used {}", super::when(at)),
+                            }
                         )
                     })
                     .collect();

@@ -98,6 +98,12 @@ fn rows() -> Vec<(&'static str, Situation, u64, &'static str)> {
             1_200,
             "you have been away for a while",
         ),
+        (
+            "a machine that is always busy",
+            Situation { load: 2.0, last_try: Some(at(100 * HOUR - 900)), ..usual() },
+            0,
+            "think",
+        ),
         ("busy machine", Situation { load: 2.0, ..usual() }, 60, "the machine is busy"),
         (
             "nothing new",

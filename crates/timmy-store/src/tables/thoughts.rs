@@ -3,7 +3,7 @@
 use rusqlite::types::Value;
 use rusqlite::{Row, params, params_from_iter};
 use timmy_domain::thought::{CHAIN_LINKS_MAX, Place, THOUGHT_CHARS_MAX, Thought};
-use timmy_domain::{Actor, NewEvent, SeedType, Seq, ThoughtId, Timestamp, event, text::cut};
+use timmy_domain::{Actor, NewEvent, SeedType, Seq, ThoughtId, event, text::cut};
 
 use crate::row::{id, readable, text, time, word};
 use crate::{Reader, StoreError, Tx};

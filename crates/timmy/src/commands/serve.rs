@@ -56,6 +56,8 @@ pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
     let app = wire::engine(home, &config, token.clone())?;
     let stop = app.ctx.stop.clone();
     let serving = tokio::spawn(timmy_web::serve(listener, web_parts(&app, &config, global, address), stop.clone()));
+    // Told before the address is printed, so that whoever reads it finds the start in the log.
+    app.tell_started(wire::VERSION, &address.to_string()).await?;
     home.leave_run(&Run {
         address: address.to_string(),
         token: token.expose().to_owned(),
@@ -63,7 +65,6 @@ pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
         version: wire::VERSION.to_owned(),
     })?;
     greet(global, &app, address);
-    app.tell_started(wire::VERSION, &address.to_string()).await?;
     let engine = tokio::spawn(app.run());
     let reason = tokio::select! {
         reason = told.stop_signal() => reason.to_owned(),

@@ -6,13 +6,14 @@
 use axum::Extension;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{State, WebSocketUpgrade};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Deserialize;
 
 use crate::ask::{Asked, position};
 use crate::auth::Visit;
 use crate::errors::Answer;
+use crate::guard::forbidden_origin;
 use crate::server::Permit;
 use crate::web::Web;
 
@@ -42,11 +43,16 @@ pub async fn upgrade(
     visit: Visit,
     Asked(resume): Asked<Resume>,
     permit: Option<Extension<Permit>>,
+    headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Answer {
     let Ok(upgrade) = upgrade else {
         return Ok((StatusCode::SEE_OTHER, [(header::LOCATION, "/swarm/events")]).into_response());
     };
+    // A browser always says where a socket comes from; a cookie without that was taken from one.
+    if visit.who.principal.csrf.is_some() && !headers.contains_key(header::ORIGIN) {
+        return Err(forbidden_origin().into());
+    }
     let after = position("after", resume.after.as_deref())?;
     let upgrade = upgrade
         .read_buffer_size(READ_BUFFER_BYTES)

@@ -145,6 +145,7 @@ async fn strangers_do_not_get_the_feed() {
     let home = home();
     let server = Server::start_with(home.path(), &QUIET);
     let bearer = format!("Bearer {}", server.token);
+    let (cookie, _) = crate::web::session(&server);
     let rows: Vec<(&str, String, Vec<(&'static str, String)>, u16)> = vec![
         ("no login", String::new(), vec![], 401),
         ("a wrong token", String::new(), vec![("authorization", "Bearer nonsense".into())], 401),
@@ -153,6 +154,13 @@ async fn strangers_do_not_get_the_feed() {
             "a foreign origin",
             String::new(),
             vec![("authorization", bearer.clone()), ("origin", "https://evil.example".into())],
+            403,
+        ),
+        ("a cookie without an origin", String::new(), vec![("cookie", cookie.clone())], 403),
+        (
+            "a cookie from a foreign origin",
+            String::new(),
+            vec![("cookie", cookie.clone()), ("origin", "https://evil.example".into())],
             403,
         ),
         ("the null origin", String::new(), vec![("authorization", bearer.clone()), ("origin", "null".into())], 403),
@@ -168,6 +176,8 @@ async fn strangers_do_not_get_the_feed() {
         let Err(Error::Http(answer)) = refused else { panic!("{name}: {refused:?}") };
         assert_eq!(answer.status().as_u16(), status, "{name}");
     }
+    let own = [("cookie", cookie), ("origin", format!("http://{}", server.address))];
+    connect_async(request(&server, "", &own)).await.expect("the owner's own page gets in");
     let (status, _) = server.request("GET", "/swarm/live", &[("Authorization", &bearer)], None);
     assert_eq!(status, 303, "a plain request goes to the page");
 }

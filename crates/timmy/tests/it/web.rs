@@ -59,7 +59,7 @@ fn a_code_works_once_and_guessing_is_throttled() {
 }
 
 /// A session cookie and its form word.
-fn session(server: &Server) -> (String, String) {
+pub fn session(server: &Server) -> (String, String) {
     let code = cli_json(&server.home, &["login"])["code"].as_str().expect("a code").to_owned();
     let body = format!("code={code}");
     let head = format!(

@@ -36,6 +36,7 @@ fn until(decision: Decision) -> (u64, String) {
 }
 
 /// Name, situation, seconds until the next decision (0: think now), and the reason shown.
+#[expect(clippy::too_many_lines, reason = "one table, one row for each reason")]
 fn rows() -> Vec<(&'static str, Situation, u64, &'static str)> {
     let now = at(100 * HOUR);
     vec![

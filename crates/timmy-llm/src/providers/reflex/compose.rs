@@ -52,11 +52,23 @@ pub fn compose(brief: &Brief, class: TaskClass, pull: &str) -> Result<String, Fa
 
 /// The weightiest fresh facts, one sentence each.
 fn thought(facts: &[Fact]) -> Option<String> {
-    let openings = ["I notice: ", "I also see: ", "And this: "];
+    let openings = ["I notice", "I also see", "And this"];
     let fresh = weightiest(facts.iter().filter(|f| f.fresh), THOUGHT_FACTS_MAX);
+    let mut subject = "";
     let sentences = fresh.iter().zip(openings).map(|(fact, opening)| {
         let speaks = fact.split(|c: char| !c.is_alphanumeric()).any(|w| matches!(w, "I" | "my" | "My" | "me"));
-        if speaks { fact.clone() } else { format!("{opening}{fact}") }
+        if speaks {
+            return fact.clone();
+        }
+        // A fact about a folder begins with its name, which is told once.
+        match fact.split_once(": ").filter(|(name, _)| !name.contains(char::is_whitespace)) {
+            Some((name, told)) if name == subject => format!("{opening}: {told}"),
+            Some((name, told)) => {
+                subject = name;
+                format!("{opening} in {name}: {told}")
+            }
+            None => format!("{opening}: {fact}"),
+        }
     });
     let told: Vec<String> = sentences.collect();
     (!told.is_empty()).then(|| told.join(" "))

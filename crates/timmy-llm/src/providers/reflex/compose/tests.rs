@@ -24,10 +24,14 @@ fn say(question: &str, facts: Vec<Fact>) -> String {
 fn a_thought_tells_the_weightiest_fresh_facts_in_the_first_person() {
     let think = |facts: Vec<Fact>| compose(&Brief { facts, question: None }, TaskClass::Thought, "m");
     let rows = [
-        (facts(), Ok("I notice: kelp: 3 commits by Ana, the last one about tides. I woke up at 09:00.".to_owned())),
+        (facts(), Ok("I notice in kelp: 3 commits by Ana, the last one about tides. I woke up at 09:00.".to_owned())),
         (
             vec![fact(1, true, "a"), fact(4, true, "d!"), fact(2, true, "b"), fact(3, true, "c")],
             Ok("I notice: d! I also see: c. And this: b.".to_owned()),
+        ),
+        (
+            vec![fact(9, true, "kelp: a"), fact(8, true, "kelp: b"), fact(7, true, "reef: c: d")],
+            Ok("I notice in kelp: a. I also see: b. And this in reef: c: d.".to_owned()),
         ),
         (vec![fact(9, true, "same"), fact(8, true, "same")], Ok("I notice: same.".to_owned())),
         (vec![fact(9, true, "one\nline \u{1b}[31m")], Ok("I notice: one line [31m.".to_owned())),

@@ -7,6 +7,7 @@ use timmy_core::pulse::Tone as PulseTone;
 use timmy_core::status::{self, Signs, Status};
 use timmy_domain::message::Message;
 use timmy_domain::observation::WatchedFolder;
+use timmy_domain::text::cut;
 use timmy_domain::{Life, Seq};
 use timmy_store::{Reader, StoreError};
 
@@ -82,6 +83,8 @@ pub fn now(web: &Web, clock: &Clock, around: &Around) -> Now {
         (Life::Waiting, [one], _) => one.title.clone(),
         (Life::Waiting, [first, more @ ..], _) => format!("{}, and {} more", first.title, more.len()),
         (Life::Idle, _, Doing::Resting { until, why }) => doing::resting(until, &why, clock),
+        // The note is a sentence of its own, often a question.
+        (Life::Thinking, _, Doing::Thinking { note, .. }) => format!("Thinking: {}", cut(&note, 160)),
         _ => status.act,
     };
     Now {

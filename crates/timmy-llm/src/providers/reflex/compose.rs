@@ -56,7 +56,8 @@ fn thought(facts: &[Fact]) -> Option<String> {
     let fresh = weightiest(facts.iter().filter(|f| f.fresh), THOUGHT_FACTS_MAX);
     let mut subject = "";
     let sentences = fresh.iter().zip(openings).map(|(fact, opening)| {
-        let speaks = fact.split(|c: char| !c.is_alphanumeric()).any(|w| matches!(w, "I" | "my" | "My" | "me"));
+        let speaks =
+            fact.split(|c: char| !c.is_alphanumeric() && c != '-').any(|w| matches!(w, "I" | "my" | "My" | "me"));
         if speaks {
             return fact.clone();
         }

@@ -27,6 +27,8 @@ const KEPT_MAX: usize = 6;
 const MESSAGES_MAX: usize = 8;
 /// How long a summary is told without its time, in seconds.
 const SUMMARY_FRESH_SECONDS: u64 = 900;
+/// How much it matters that Timmy woke up: it is said only when there is nothing else to say.
+pub const WOKE_WEIGHT: u32 = 1;
 /// Events of the last hour in a scene.
 const EVENTS_MAX: usize = 300;
 
@@ -188,7 +190,7 @@ impl Scene {
 
     fn facts_of_house(&self, facts: &mut Vec<KeyedFact>) {
         let woke = format!("woke:{}", self.started_at.micros());
-        facts.push(KeyedFact::new(woke, 30, format!("I woke up at {}.", self.started)));
+        facts.push(KeyedFact::new(woke, WOKE_WEIGHT, format!("I woke up at {}.", self.started)));
         if !self.has_model() {
             facts.push(KeyedFact::new(
                 "no-model",

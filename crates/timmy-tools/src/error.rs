@@ -51,7 +51,7 @@ pub enum ToolError {
         argument: String,
     },
     /// The path is not a folder that can be read.
-    #[error("{} is not a folder that can be read: {source}", path.display())]
+    #[error("{} is not a folder that can be read: {}", path.display(), plain(source))]
     NotAFolder {
         /// The path.
         path: PathBuf,
@@ -67,13 +67,19 @@ pub enum ToolError {
         limit: String,
     },
     /// Reading or writing failed.
-    #[error("{what} failed: {source}")]
+    #[error("{what} failed: {}", plain(source))]
     Io {
         /// What was tried.
         what: String,
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// What the system said, without the number that only programmers know.
+fn plain(source: &io::Error) -> String {
+    let said = source.to_string();
+    said.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
 impl ToolError {

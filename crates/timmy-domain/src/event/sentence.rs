@@ -1,7 +1,7 @@
 //! One English line for each event, as lists and terminals show it.
 
 use super::Event;
-use crate::text::{cut, one_line};
+use crate::text::{cut, one_line, plural};
 
 /// Characters of quoted text in a sentence.
 const QUOTE_CHARS_MAX: usize = 120;
@@ -19,7 +19,9 @@ impl Event {
             Self::SystemStopping(e) => format!("Timmy stops: {}", one_line(&e.reason)),
             Self::SystemCrashed(e) => format!("The last run ended without warning after event {}", e.last_seq),
             Self::StoreChecked(e) => {
-                format!("Database check passed: {}, {} looked at in {} ms", e.check, e.looked_at, e.duration_ms)
+                let count = u64::try_from(e.looked_at).unwrap_or(0);
+                let (one, many) = if e.check == "chain" { ("event", "events") } else { ("page", "pages") };
+                format!("Database check passed: {}, {} in {} ms", e.check, plural(count, one, many), e.duration_ms)
             }
             Self::StoreDamaged(e) => format!("Database damaged ({}): {}", e.check, quote(&e.finding)),
             Self::ErrorCaptured(e) => format!("{} failed: {}", e.component, quote(&e.message)),

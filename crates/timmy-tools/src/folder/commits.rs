@@ -79,10 +79,10 @@ pub(super) async fn tell(
     let commits = log(path, &range, deadline).await?;
     Ok(commits.first().map(|latest| {
         let Commit { subject, author, at_ns, .. } = latest;
-        let summary = format!("{name}: {what}, latest “{subject}” by {author}, {}.", words::age(now, *at_ns));
+        let summary = format!("{name}: {what}, latest “{subject}” by {author} {}.", words::day(now, *at_ns));
         let lines = commits.iter().map(|c| {
             let shown = &c.hash[..c.hash.len().min(HASH_DIGITS_SHOWN)];
-            format!("{shown}, {}, {}: {}\n", words::age(now, c.at_ns), c.author, c.subject)
+            format!("{shown}, {}, {}: {}\n", words::day(now, c.at_ns), c.author, c.subject)
         });
         words::seen(ObservationKind::Commits, &summary, &lines.collect::<String>())
     }))

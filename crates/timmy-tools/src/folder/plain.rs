@@ -47,7 +47,7 @@ pub(super) fn recent(scene: &Scene, ours: &dyn Fn(&str) -> bool, budget: &mut Bu
         "{}: the most recently changed file is {}, {}",
         scene.name,
         words::short(&newest.path, words::NAME_CHARS_MAX),
-        words::age(scene.now, newest.changed_ns)
+        words::day(scene.now, newest.changed_ns)
     );
     if texts.len() > 1 {
         summary += &format!("; before it {}", words::files(texts[1..].iter().map(|(e, _)| e.path.as_str())));
@@ -57,7 +57,7 @@ pub(super) fn recent(scene: &Scene, ours: &dyn Fn(&str) -> bool, budget: &mut Bu
 }
 
 fn quote(scene: &Scene, path: &str, changed_ns: i64, lines: &str) -> String {
-    format!("{} ({})\n{lines}", words::short(path, words::TITLE_CHARS_MAX), words::age(scene.now, changed_ns))
+    format!("{} ({})\n{lines}", words::short(path, words::TITLE_CHARS_MAX), words::day(scene.now, changed_ns))
 }
 
 /// The text files that changed since the last look, and the mark for the next one.

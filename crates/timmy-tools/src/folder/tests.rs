@@ -37,11 +37,11 @@ async fn a_first_look_tells_what_a_plain_folder_is_and_what_is_recent() {
         summaries(&look),
         [
             "notes: a folder with 3 text files, Markdown and plain text; its read-me begins “My notes”.",
-            "notes: the most recently changed file is ideas.md, 2 hours ago; before it README.txt and old/plan.md.",
+            "notes: the most recently changed file is ideas.md, on 18 May; before it README.txt and old/plan.md.",
         ]
     );
     assert_eq!(look.observations[0].detail, "Markdown 2, plain text 1\nRead-me:\nMy notes\n\nAll of them.");
-    assert!(look.observations[1].detail.starts_with("ideas.md (2 hours ago)\n# Ideas\nA kite that sings.\nREADME.txt"));
+    assert!(look.observations[1].detail.starts_with("ideas.md (on 18 May)\n# Ideas\nA kite that sings.\nREADME.txt"));
     assert_eq!(again(&notes, &look).await.observations, []);
 }
 
@@ -62,7 +62,7 @@ async fn a_later_look_tells_only_what_changed_in_content() {
     let seen = only(&three);
     assert_eq!(seen.summary, "notes: 1 file changed and 1 new file since the last look: diary.md and fresh.md.");
     assert_eq!(seen.kind, ObservationKind::Files);
-    assert_eq!(seen.detail, "diary.md (5 minutes ago)\n+ Tuesday: sun.\nfresh.md (11 days ago)\nHello.");
+    assert_eq!(seen.detail, "diary.md (on 18 May)\n+ Tuesday: sun.\nfresh.md (on 6 May)\nHello.");
     assert_eq!(again(&notes, &three).await.observations, []);
 }
 

@@ -46,23 +46,12 @@ pub(super) fn short(from_outside: &str, chars_max: usize) -> String {
     text::cut(&text::one_line(from_outside), chars_max)
 }
 
-/// How long before `now` the moment `at_ns` (nanoseconds since the epoch) lies, as people say it.
-/// A clock that is ahead makes it `just now`.
-pub(super) fn age(now: Timestamp, at_ns: i64) -> String {
-    const MINUTE: u64 = 60;
-    const HOUR: u64 = 60 * MINUTE;
-    const DAY: u64 = 24 * HOUR;
-    let seconds = now.since(Timestamp::from_micros(at_ns / 1_000)).as_secs();
-    let (count, one, many) = match seconds {
-        0..MINUTE => return "just now".to_owned(),
-        MINUTE..HOUR => (seconds / MINUTE, "minute", "minutes"),
-        HOUR..DAY => (seconds / HOUR, "hour", "hours"),
-        s if s < 14 * DAY => (seconds / DAY, "day", "days"),
-        s if s < 60 * DAY => (seconds / (7 * DAY), "week", "weeks"),
-        s if s < 730 * DAY => (seconds / (30 * DAY), "month", "months"),
-        _ => (seconds / (365 * DAY), "year", "years"),
-    };
-    format!("{} ago", text::plural(count, one, many))
+/// The day of the moment `at_ns` (nanoseconds since the epoch, UTC), with the year when it is not that of `now`. A
+/// day and not an age, since what is seen today is still read next week. A clock that is ahead makes it today.
+pub(super) fn day(now: Timestamp, at_ns: i64) -> String {
+    let at = Timestamp::from_micros(at_ns / 1_000).min(now).to_utc();
+    let year = if at.year() == now.to_utc().year() { String::new() } else { format!(" {}", at.year()) };
+    format!("on {} {}{year}", at.day(), at.month())
 }
 
 /// `a`, `a and b`, `a, b and c`.
@@ -111,21 +100,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ages_read_as_people_say_them() {
+    fn a_day_has_its_year_only_when_it_is_another() {
         let now = Timestamp::from_micros(2_000_000_000_000_000);
-        let rows = [
-            (-500, "just now"),
-            (59, "just now"),
-            (60, "1 minute ago"),
-            (7_199, "1 hour ago"),
-            (7_200, "2 hours ago"),
-            (86_400 * 2, "2 days ago"),
-            (86_400 * 15, "2 weeks ago"),
-            (86_400 * 100, "3 months ago"),
-            (86_400 * 800, "2 years ago"),
-        ];
+        let rows =
+            [(0, "on 18 May"), (-60, "on 18 May"), (2 * 86_400, "on 16 May"), (400 * 86_400, "on 13 April 2032")];
         for (seconds, wanted) in rows {
-            assert_eq!(age(now, (2_000_000_000 - seconds) * 1_000_000_000), wanted, "{seconds} s");
+            assert_eq!(day(now, (2_000_000_000 - seconds) * 1_000_000_000), wanted, "{seconds} s");
         }
     }
 

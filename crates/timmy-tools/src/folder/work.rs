@@ -228,7 +228,7 @@ pub(super) fn tell(scene: &Scene, works: &[Work], known: Option<&[String]>) -> O
         let path = words::short(&work.path, words::TITLE_CHARS_MAX);
         match work.state {
             State::Deleted => format!("{path} (deleted)\n"),
-            state => format!("{path} ({}, {})\n{}", state.word(), words::age(scene.now, work.changed_ns), work.lines),
+            state => format!("{path} ({}, {})\n{}", state.word(), words::day(scene.now, work.changed_ns), work.lines),
         }
     });
     Some(words::seen(ObservationKind::Uncommitted, &summary, &quotes.collect::<String>()))

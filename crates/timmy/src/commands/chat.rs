@@ -114,6 +114,9 @@ fn signature(answer: &Value) -> String {
         "reflex" => "by reflex, no model",
         other => other,
     };
+    if text(answer, "place") == "reflex" {
+        return format!("{place} · {seconds:.1} s");
+    }
     let names = [text(answer, "provider"), text(answer, "model")];
     let names: Vec<&str> = names.into_iter().filter(|n| !n.is_empty()).collect();
     format!("{} · {place} · {seconds:.1} s", names.join(" "))

@@ -30,7 +30,6 @@ const WORKER_THREADS: usize = 2;
 #[command(
     name = "timmy",
     version,
-    about,
     disable_help_subcommand = true,
     subcommand_required = true,
     arg_required_else_help = true

@@ -5,7 +5,7 @@ use std::time::Duration;
 use timmy_domain::event::ThoughtMissed;
 use timmy_domain::text::cut;
 use timmy_domain::thought::{Place, Thought};
-use timmy_domain::{Actor, NewEvent, SeedType, Timestamp};
+use timmy_domain::{Actor, NewEvent, SeedType, Seq, Timestamp};
 use timmy_llm::{Answer, Attempt, Brief, Call, CascadeError, Failure, Finish, Stage};
 use timmy_store::NewThought;
 use tokio::time::Instant;
@@ -14,7 +14,7 @@ use super::{Doing, PURPOSE, Thinking};
 use crate::fault::Fault;
 use crate::mind::prompt::{self, SelfTexts};
 use crate::mind::seed::{self, Lists, Seed};
-use crate::scene::{KeyedFact, Scene};
+use crate::scene::{KeyedFact, Scene, WOKE_WEIGHT};
 use crate::selfhood;
 
 /// The store's key for what reflex has already said: a JSON list of fact keys.
@@ -73,6 +73,8 @@ struct Prepared {
     news: Vec<KeyedFact>,
     /// What reflex said before.
     said: Vec<String>,
+    /// The event that led to this thought.
+    cause: Option<Seq>,
     day: String,
 }
 
@@ -173,7 +175,8 @@ impl Thinking {
         let fewer_like: Vec<String> = fewer_like.iter().map(|t| cut(&t.content, 200)).collect();
         let request =
             prompt::request(&texts, &scene.date_words, &seed, &scene.thoughts, &fewer_like, brief, &ctx.settings);
-        Ok(Prepared { seed, request, news, said, day: scene.day })
+        let cause = cause(&scene);
+        Ok(Prepared { seed, request, news, said, cause, day: scene.day })
     }
 
     /// Stores the thought, its event, its cost and what reflex said in one transaction.
@@ -181,7 +184,7 @@ impl Thinking {
         let content = prompt::tidy(&answer.content);
         let content = if answer.finish == Finish::Length { format!("{content} …") } else { content };
         self.memory(|m| m.model_stuck = answer.attempts.iter().any(|a| is_stuck(&a.failure)));
-        let Prepared { seed, news, mut said, day, .. } = prepared;
+        let Prepared { seed, news, mut said, cause, day, .. } = prepared;
         let tokens = i64::try_from(answer.usage.prompt_tokens + answer.usage.completion_tokens).unwrap_or(i64::MAX);
         let reflex = answer.place == Place::Reflex;
         let calls = i64::from(!reflex) + paid_calls(&answer.attempts);
@@ -202,7 +205,7 @@ impl Thinking {
             duration_ms: i64::try_from(answer.duration_ms).unwrap_or(i64::MAX),
             tokens,
             actor: Actor::Timmy,
-            cause: None,
+            cause,
         };
         let thought = self
             .0
@@ -271,6 +274,14 @@ fn is_stuck(failure: &Failure) -> bool {
     )
 }
 
+/// What led to the next thought: what was seen since the last one, else the thought the owner has just put in.
+fn cause(scene: &Scene) -> Option<Seq> {
+    let last = scene.thoughts.first();
+    let seen = scene.events.iter().find(|r| r.name == "watch.observed");
+    let newer = seen.filter(|r| last.is_none_or(|t| r.seq > t.seq)).map(|r| r.seq);
+    newer.or_else(|| last.filter(|t| t.place == Place::Owner).map(|t| t.seq))
+}
+
 /// Something new was seen since the last thought, and the last two were not both about such news.
 fn has_news(scene: &Scene) -> bool {
     let Some(seen) = scene.observations.first() else { return false };
@@ -282,9 +293,12 @@ fn has_news(scene: &Scene) -> bool {
 /// The facts for reflex: the weightiest new ones, and everything else as known.
 fn brief(facts: Vec<KeyedFact>, said: &[String]) -> (Vec<KeyedFact>, Brief) {
     let (fresh, known): (Vec<_>, Vec<_>) = facts.into_iter().partition(|f| !said.contains(&f.key));
-    let news: Vec<KeyedFact> = fresh.iter().take(REFLEX_FACTS_MAX).cloned().collect();
+    let mut news: Vec<KeyedFact> = fresh.iter().take(REFLEX_FACTS_MAX).cloned().collect();
+    if news.iter().any(|f| f.weight > WOKE_WEIGHT) {
+        news.retain(|f| f.weight > WOKE_WEIGHT);
+    }
     let mut all: Vec<timmy_llm::Fact> = news.iter().map(|f| f.to_fact(true)).collect();
-    all.extend(fresh.iter().skip(REFLEX_FACTS_MAX).chain(&known).map(|f| f.to_fact(false)));
+    all.extend(fresh.iter().chain(&known).filter(|f| !news.contains(f)).map(|f| f.to_fact(false)));
     (news, Brief { facts: all, question: None })
 }
 

@@ -144,7 +144,9 @@ impl Scene {
                 format!("I cannot read {}: {}.", folder.name, folder.error.trim_end_matches('.')),
             ));
         }
-        for seen in &self.observations {
+        let mut told = std::collections::BTreeSet::new();
+        // A newer sight of the same kind in the same folder replaces the older one.
+        for seen in self.observations.iter().filter(|o| told.insert((o.folder_id, o.kind.name()))) {
             // Of one look, what the owner finished tells most.
             let weight = match seen.kind {
                 ObservationKind::Commits => 92,

@@ -220,6 +220,8 @@ catalogue! {
     Thought = "timmy.thought", Info, Person;
     /// A thought was due and did not come.
     ThoughtMissed = "timmy.thought_missed", Warning, Operator;
+    /// The owner stopped a thought in the making.
+    ThoughtStopped = "timmy.thought_stopped", Info, Person;
     /// Timmy rests instead of thinking, and why.
     ThinkingRested = "thinking.rested", Debug, Operator;
     /// The owner paused thinking.

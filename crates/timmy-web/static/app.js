@@ -9,12 +9,16 @@
   /* The door: a link carries the code in its fragment, which never reaches a server or its logs. */
   const login = $("#login");
   if (login) {
-    const code = new URLSearchParams(location.hash.slice(1)).get("code");
-    if (code) {
+    const enter = () => {
+      const code = new URLSearchParams(location.hash.slice(1)).get("code");
+      if (!code) return;
       history.replaceState(null, "", location.pathname + location.search);
       $("#code", login).value = code;
       login.requestSubmit();
-    }
+    };
+    enter();
+    /* A link pasted into the tab that shows this page changes the fragment and loads nothing. */
+    addEventListener("hashchange", enter);
     return;
   }
 

@@ -5,7 +5,7 @@
   "use strict";
   const $ = (s, el = document) => el.querySelector(s);
   const $$ = (s, el = document) => [...el.querySelectorAll(s)];
-  const SLOT_MS = 1000, PULSE_MS = 4000, SAY_MS = 10000, POLL_MS = 15000, ROWS_MAX = 200, RETRY_MAX_MS = 30000;
+  const SLOT_MS = 1000, PULSE_MS = 4000, SAY_MS = 10000, POLL_MS = 15000, ROWS_MAX = 200, RETRY_MAX_MS = 30000, STATE_MS = 5000;
 
   const word = $("#liveword"), pauseButton = $("#livepause"), said = $("#said");
   if (!word) return;
@@ -164,7 +164,7 @@
     try { message = JSON.parse(text); } catch { return; }
     if (message.v !== 1 && message.event !== "feed.gap") return;
     for (const one of message.batch || [message]) {
-      if (one.event === "feed.gap") { seq = Math.max(seq, Number(one.seq ?? one.data?.seq) || 0); slots().forEach(ring); }
+      if (one.event === "feed.gap") { seq = Math.max(seq, (Number(one.data?.from) || 1) - 1); slots().forEach(ring); }
       else heard(one.event, one.seq);
     }
     if (paused) tell();
@@ -188,6 +188,10 @@
     };
   };
   setInterval(() => { if (!open) slots().forEach(ring); }, POLL_MS);
+  /* What Timmy does right now begins without an event: the state is looked at now and then, and after an act. */
+  const states = () => slots().filter(s => s.dataset.mode === "pulse" || s.id === "thinking-status");
+  setInterval(() => { if (!document.hidden && open) states().forEach(ring); }, STATE_MS);
+  document.addEventListener("htmx:afterRequest", () => states().forEach(ring));
   document.addEventListener("visibilitychange", () => { if (!document.hidden) for (const slot of slots()) if (slot.dataset.due || !open) ring(slot); });
   if ("WebSocket" in window) connect();
 })();

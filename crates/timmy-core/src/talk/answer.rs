@@ -85,7 +85,10 @@ impl Answering {
         let began = Instant::now();
         let asked = ask(ctx, &request, &turn).await;
         let duration_ms = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
-        let answer = conclude(record.seq, &turn, asked, duration_ms);
+        let mut answer = conclude(record.seq, &turn, asked, duration_ms);
+        if answer.status == MessageStatus::Stopped {
+            name_the_stopped(ctx, &mut answer);
+        }
         Ok(Box::new(move |tx| tx.answer_message(id, &answer).map(|_| ())))
     }
 }
@@ -145,6 +148,15 @@ async fn ask(ctx: &Ctx, request: &timmy_llm::ChatRequest, turn: &Arc<Turn>) -> R
     asked
 }
 
+/// Says who was speaking when the owner pressed stop.
+fn name_the_stopped(ctx: &Ctx, answer: &mut NewAnswer) {
+    let speaking = ctx.cascade.status().into_iter().find(|p| p.name == answer.provider);
+    if let Some(provider) = speaking.filter(|_| !answer.content.is_empty()) {
+        answer.place = Some(provider.place);
+        answer.model = provider.model_in_use;
+    }
+}
+
 /// An answer that nobody gave: a stop, or a failure in the words of the house.
 fn nobody(status: MessageStatus, content: String, duration_ms: i64, cause: Seq) -> NewAnswer {
     let (provider, model) = (String::new(), String::new());
@@ -174,7 +186,10 @@ fn conclude(cause: Seq, turn: &Turn, asked: Result<Answer, CascadeError>, durati
         Ok(answer) => {
             nobody(MessageStatus::Failed, format!("{} answered with nothing.", answer.provider), duration_ms, cause)
         }
-        Err(_) if turn.stop.is_cancelled() => nobody(MessageStatus::Stopped, turn.so_far(), duration_ms, cause),
+        Err(error) if turn.stop.is_cancelled() => NewAnswer {
+            provider: error.attempts.last().map(|a| a.provider.clone()).unwrap_or_default(),
+            ..nobody(MessageStatus::Stopped, turn.so_far(), duration_ms, cause)
+        },
         Err(error) => {
             let partial = clean(&error.partial);
             let came = if partial.trim().is_empty() {

@@ -105,6 +105,11 @@ bodies! {
         /// Why it did not come, in words.
         why: String,
     }
+    /// The owner stopped a thought in the making.
+    ThoughtStopped {
+        /// What it grew from.
+        seed_type: SeedType,
+    }
     /// Timmy rests instead of thinking.
     ThinkingRested {
         /// Why, in words.

@@ -29,6 +29,7 @@ impl Event {
             Self::ReactorParked(e) => format!("{} put event {} aside: {}", e.reactor, e.event_seq, quote(&e.message)),
             Self::Thought(e) => quote(&e.content),
             Self::ThoughtMissed(e) => format!("No {} thought came: {}", e.seed_type, quote(&e.why)),
+            Self::ThoughtStopped(e) => format!("A thought from the {} seed was stopped", e.seed_type),
             Self::ThinkingRested(e) => format!("Timmy rests: {}", quote(&e.why)),
             Self::ThinkingPaused(e) => match e.until {
                 Some(until) => format!("Thinking paused until {} UTC", &until.to_string()[11..16]),

@@ -1,5 +1,7 @@
 //! Further providers of models: `[provider.NAME]` in `timmy.toml`, their keys in `secrets.toml`.
 
+use std::collections::BTreeMap;
+
 use timmy_domain::Secret;
 use timmy_domain::settings::Value;
 use toml::de::{DeTable, DeValue};
@@ -26,7 +28,8 @@ pub struct ProviderSettings {
     pub place: String,
     /// Its key, from `secrets.toml`.
     pub api_key: Secret,
-    line: usize,
+    /// The line on which each key stands.
+    lines: BTreeMap<&'static str, usize>,
 }
 
 impl ProviderSettings {
@@ -35,7 +38,11 @@ impl ProviderSettings {
         let row = |key: &str, value: String, doc: &str| Explained {
             key: format!("provider.{}.{key}", self.name),
             value,
-            source: format!("timmy.toml line {}", self.line),
+            source: match self.lines.get(key) {
+                Some(line) => format!("timmy.toml line {line}"),
+                None if key == "api_key" && !self.api_key.is_empty() => "secrets.toml".to_owned(),
+                None => "default".to_owned(),
+            },
             default: "\"\"".to_owned(),
             doc: doc.to_owned(),
         };
@@ -83,9 +90,12 @@ pub(super) fn read(config: &mut Config, table: &DeTable<'_>, text: &str, faults:
             ));
             continue;
         }
-        let mut provider = ProviderSettings { name: name.get_ref().to_string(), line, ..ProviderSettings::default() };
+        let mut provider = ProviderSettings { name: name.get_ref().to_string(), ..ProviderSettings::default() };
         for (key, value) in keys {
             let line = line_of(text, key.span().start);
+            if let Some(known) = KEYS.iter().find(|k| **k == key.get_ref().as_ref()) {
+                provider.lines.insert(known, line);
+            }
             if let Err(fault) = to_value(value.get_ref()).and_then(|v| provider.set(key.get_ref(), &v)) {
                 faults.push(format!("timmy.toml line {line}: {fault}"));
             }

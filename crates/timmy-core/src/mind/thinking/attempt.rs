@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use timmy_domain::event::ThoughtMissed;
+use timmy_domain::event::{ThoughtMissed, ThoughtStopped};
 use timmy_domain::text::cut;
 use timmy_domain::thought::{Place, Thought};
 use timmy_domain::{Actor, NewEvent, SeedType, Seq, Timestamp};
@@ -113,6 +113,10 @@ impl Thinking {
         cancel.cancel();
         let outcome = match asked {
             Err(given_up) => {
+                if given_up == Outcome::Stopped && !ctx.stop.is_cancelled() {
+                    let told = NewEvent::new("thinking", ThoughtStopped { seed_type }).by(Actor::Owner);
+                    ctx.tell(told).await?;
+                }
                 self.pay_for_nothing(prepared.day).await?;
                 given_up
             }

@@ -31,3 +31,13 @@ journey("login by link", { signedIn: false }, async (visitor, house) => {
   await page.getByRole("heading", { level: 1, name: "Home" }).waitFor();
   assert.ok(!page.url().includes(code), "the code is gone from the address");
 });
+
+// shows: login: the link works in a tab that shows the login page already
+journey("login by link in an open tab", { signedIn: false }, async (visitor, house) => {
+  const { page } = visitor;
+  await visitor.go("/login");
+  const { code, url } = await house.wayIn();
+  await page.evaluate((link) => location.assign(link), url);
+  await page.getByRole("heading", { level: 1, name: "Home" }).waitFor();
+  assert.ok(!page.url().includes(code), "the code is gone from the address");
+});

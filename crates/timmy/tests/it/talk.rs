@@ -77,6 +77,11 @@ async fn stop_cancels_the_model_call_and_keeps_what_came() {
     engine.app.talk.stop(question.id).await.expect("stopped");
     let stopped = engine.app.talk.answer_to(question.id).await.expect("the part that came");
     assert_eq!(stopped.status, MessageStatus::Stopped);
+    assert_eq!(
+        (stopped.provider.as_str(), stopped.place),
+        ("scripted", Some(Place::Local)),
+        "who was speaking is told"
+    );
     assert!(stopped.content.starts_with("One.") && stopped.content.len() < 2_000, "{}", stopped.content);
     assert!(engine.app.talk.stop(question.id).await.is_err(), "nothing is left to stop");
     assert_eq!(engine.ask("And now?").await.content, "The next answer.");

@@ -98,6 +98,22 @@ async fn a_stuck_model_makes_timmy_rest_instead_of_piling_up() {
     engine.stop().await;
 }
 
+// shows: thinking: a thought the owner stops leaves its event and no failure
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thought_that_is_stopped_says_so_in_the_log() {
+    let provider = Arc::new(Scripted::script(vec![Step::Hang]));
+    let mut engine = engine(only(&provider), plain());
+    engine.run_only(&["mind.thinking"]);
+    assert!(engine.app.thinking.stop_thought().is_err(), "nothing to stop yet");
+    engine.clock.advance(Duration::from_secs(1));
+    engine.wait_until(|| matches!(engine.app.thinking.doing(), Doing::Thinking { .. })).await;
+    engine.app.thinking.stop_thought().expect("stopped");
+    engine.wait_for("timmy.thought_stopped", 1).await;
+    engine.wait_until(|| matches!(engine.app.thinking.doing(), Doing::Resting { .. })).await;
+    assert!(engine.events("timmy.thought_missed").await.is_empty());
+    engine.stop().await;
+}
+
 // shows: thinking: yields at once when the owner speaks
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thought_in_the_making_yields_when_the_owner_speaks() {

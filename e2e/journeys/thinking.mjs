@@ -33,6 +33,9 @@ journey("inject a thought", {}, async (visitor) => {
   const mine = thoughts(page).filter({ hasText: words });
   await mine.waitFor();
   assert.match(await mine.innerText(), /from you/);
+  // Violet is Timmy's own voice; the owner's words stand in plain ink.
+  const colour = (where) => where.evaluate((el) => getComputedStyle(el).color);
+  assert.equal(await colour(mine.locator(".said")), await colour(page.locator("h1")), "the owner's words are not violet");
   await page.reload();
   assert.equal(await thoughts(page).filter({ hasText: words }).count(), 1, "it is stored, once");
 });

@@ -94,8 +94,6 @@ table! {
     Owner "/thinking/{id}/release" { POST pages::steer::release }
     Owner "/thinking/{id}/fewer" { POST pages::steer::fewer }
     Owner "/thinking/{id}/more" { POST pages::steer::unfewer }
-    Owner "/thinking/{id}/unfewer" { POST pages::steer::unfewer }
-    Owner "/watch" { POST pages::watch::add }
     Owner "/watch/add" { POST pages::watch::add }
     Owner "/watch/rows" { GET pages::watch::rows }
     Owner "/watch/{id}/remove" { POST pages::watch::remove }

@@ -136,7 +136,7 @@ pub async fn fewer(State(web): State<Web>, visit: Visit, name: Named) -> Answer 
     mark(&web, &visit, &name, Act::Fewer(true)).await
 }
 
-/// `POST /thinking/{id}/more` and `/unfewer`: takes the wish for fewer back.
+/// `POST /thinking/{id}/more`: takes the wish for fewer back.
 pub async fn unfewer(State(web): State<Web>, visit: Visit, name: Named) -> Answer {
     mark(&web, &visit, &name, Act::Fewer(false)).await
 }

@@ -23,7 +23,7 @@ async fn part(web: &Web, visit: &Visit) -> Answer {
     page(&FoldersPart { folders: folders.iter().map(|f| FolderView::of(f, &clock)).collect(), csrf: visit.csrf() })
 }
 
-/// `POST /watch` and `/watch/add`.
+/// `POST /watch/add`.
 pub async fn add(State(web): State<Web>, visit: Visit, Fields(form): Fields<Form>) -> Answer {
     match web.app.watch.add(&form.path).await {
         Ok(_) if visit.script => part(&web, &visit).await,

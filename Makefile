@@ -5,8 +5,8 @@
 help:
 	@echo 'make run        build the release binary and start Timmy (ARGS="--port 9000" goes to timmy serve)'
 	@echo 'make test       every check: format, tidy, clippy, generated documents, tests, browser journeys'
-	@echo 'make test-long  make test, the long tests and the release build'
-	@echo 'make bench      the benchmarks; docs/performance.md says how to read them'
+	@echo 'make test-long  make test, the long tests, the release build, schemathesis and the fuzz targets'
+	@echo 'make bench      the benchmarks; writes docs/performance.md'
 	@echo 'make e2e        the browser journeys alone'
 	@echo 'make gen        write the generated documents'
 	@echo 'make tidy       the house rules alone'
@@ -23,7 +23,7 @@ test-long:
 	cargo xtask ci --long
 
 bench:
-	cargo bench --workspace --locked
+	cargo xtask bench
 
 e2e:
 	cargo xtask e2e

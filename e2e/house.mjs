@@ -131,7 +131,7 @@ export class House {
     await git("init", "-q", "-b", "main");
     await git("add", ".");
     await git("commit", "-q", "-m", "Plant the first bed");
-    this.project_folder = folder;
+    (this.projects ??= []).push(folder);
     return folder;
   }
 
@@ -146,7 +146,7 @@ export class House {
     clearTimeout(timer);
     if (code === "late") this.#child.kill("SIGKILL");
     if (this.ours) await rm(this.home, { recursive: true, force: true });
-    if (this.project_folder) await rm(this.project_folder, { recursive: true, force: true });
+    for (const folder of this.projects ?? []) await rm(folder, { recursive: true, force: true });
     assert.equal(code, 0, `the server ended with ${code ?? signal}:\n${this.#said}`);
   }
 }

@@ -9,6 +9,9 @@ export const PAGES = [
   { name: "events", at: () => "/swarm/events", heading: "Events" },
   { name: "event", at: ({ event }) => `/swarm/events/${event}`, heading: /^Event \d+$/ },
   { name: "health", at: () => "/health/page", heading: "Health" },
+  { name: "settings", at: () => "/settings", heading: "Settings" },
+  { name: "keys", at: () => "/keys", heading: "Keys" },
+  { name: "palette", at: () => "/palette?q=th", heading: "Search or run" },
   { name: "error", at: () => "/no/such/page", heading: "Not here" },
 ];
 

@@ -13,11 +13,30 @@ CREATE TABLE event_blocks (
     PRIMARY KEY (kind, value, block)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE event_checkpoints (
+    block INTEGER PRIMARY KEY,
+    before BLOB NOT NULL CHECK (length(before) = 32),
+    after BLOB NOT NULL CHECK (length(after) = 32),
+    kept BLOB NOT NULL CHECK (length(kept) = 32),
+    links BLOB NOT NULL,
+    removed INTEGER NOT NULL,
+    made_at INTEGER NOT NULL,
+    key INTEGER NOT NULL REFERENCES event_keys (number),
+    signature BLOB NOT NULL CHECK (length(signature) = 64)
+) STRICT;
+
 CREATE TABLE event_head (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     seq INTEGER NOT NULL,
     hash BLOB NOT NULL,
     timestamp INTEGER NOT NULL
+, signature BLOB) STRICT;
+
+CREATE TABLE event_keys (
+    number INTEGER PRIMARY KEY,
+    public BLOB NOT NULL CHECK (length(public) = 32),
+    since INTEGER NOT NULL,
+    made_at INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE event_log (

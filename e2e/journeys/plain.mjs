@@ -41,13 +41,19 @@ journey("plain inject", plain, async (visitor) => {
   await page.getByRole("article").filter({ hasText: words }).waitFor();
 });
 
-// shows: dashboard: the log is filtered without JavaScript
+// shows: dashboard: the log is filtered, narrowed in time and freed again without JavaScript
 journey("plain filter", plain, async (visitor) => {
   const { page } = visitor;
   await visitor.go("/swarm/events");
-  await page.getByLabel("By").selectOption("owner");
+  await page.getByRole("searchbox", { name: "Filter" }).fill("actor:owner");
   await page.getByRole("button", { name: "Filter" }).click();
   const actors = await page.locator("#events td.who").allInnerTexts();
   assert.ok(actors.length > 0);
   assert.deepEqual([...new Set(actors.map((actor) => actor.trim()))], ["owner"]);
+  await page.getByRole("list", { name: "Narrow the list to a stretch of time" }).getByRole("link").last().click();
+  await page.waitForURL((url) => /^actor:owner since:\S+ until:\S+$/.test(url.searchParams.get("q") ?? ""));
+  await page.getByRole("link", { name: "Leave out actor:owner" }).click();
+  await page.waitForURL((url) => !(url.searchParams.get("q") ?? "").includes("actor"));
+  await page.locator("#events td.at a").first().click();
+  await page.locator("#events tr[aria-current]").waitFor();
 });

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::{e2e, gen_docs, shell, tidy};
+use crate::{e2e, fuzz, gen_docs, schemathesis, shell, tidy};
 
 /// What a step does: run a program, or call a check of this crate.
 enum Act {
@@ -11,6 +11,8 @@ enum Act {
     Tidy,
     Generated,
     Browser,
+    Schemathesis,
+    Fuzz,
 }
 
 /// A step: its name, the command that repeats it alone, and what it does.
@@ -56,6 +58,8 @@ const LONG: &[Step] = &[
         "cargo build --release --package timmy",
         Act::Run(&["cargo", "build", "--quiet", "--release", "--locked", "--package", "timmy"]),
     ),
+    step("schemathesis", "cargo xtask schemathesis", Act::Schemathesis),
+    step("fuzz", "cargo xtask fuzz", Act::Fuzz),
 ];
 
 /// Runs the steps and stops at the first that fails; `false` when one did.
@@ -90,6 +94,8 @@ fn act(root: &Path, act: &Act) -> anyhow::Result<bool> {
         Act::Tidy => tidy::run(root),
         Act::Generated => gen_docs::run(root, Some(Path::new(BINARY)), true),
         Act::Browser => e2e::run(root, Some(Path::new(BINARY)), None),
+        Act::Schemathesis => schemathesis::run(root, Some(Path::new(BINARY)), None),
+        Act::Fuzz => fuzz::run(root, None, None),
     }
 }
 

@@ -75,6 +75,9 @@ rules! {
     BRIEF = 17, "short documents",
         "AGENTS.md has at most 120 lines and ARCHITECTURE.md at most 400.",
         "move the detail to docs/ and link it";
+    LOG_FIELDS = 18, "log fields",
+        "A field of a log line has a name from the table in crates/timmy/src/log/fields.rs.",
+        "use the name that is there, or add one that nothing else has";
 }
 
 /// Something a rule refuses.

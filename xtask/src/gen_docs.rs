@@ -9,11 +9,14 @@ use crate::tree::Tree;
 use crate::{shell, status};
 
 /// Documents that the binary prints: the word after `timmy docs`, and the file.
-const FROM_BINARY: [(&str, &str); 4] = [
+const FROM_BINARY: [(&str, &str); 7] = [
     ("events", "docs/events.md"),
     ("config", "docs/config.md"),
     ("example", "timmy.example.toml"),
     ("routes", "docs/routes.md"),
+    ("metrics", "docs/metrics.md"),
+    ("log", "docs/log-fields.md"),
+    ("openapi", "docs/openapi.json"),
 ];
 
 /// Writes the documents, or with `check` compares them; `false` when one is stale.

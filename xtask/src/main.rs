@@ -8,11 +8,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
+mod bench;
 mod ci;
 mod e2e;
 mod finding;
+mod fuzz;
 mod gen_docs;
 mod rust;
+mod schemathesis;
 mod shell;
 mod status;
 mod tidy;
@@ -23,9 +26,14 @@ cargo xtask tidy [--rules]         check the house rules; --rules lists them
 cargo xtask gen [--check] [--binary PATH]
                                    write the generated documents, or compare them
 cargo xtask ci [--quick] [--long]  every check in order, with times; --quick leaves out the browser,
-                                   --long adds the long tests and the release build
+                                   --long adds the long tests, the release build, schemathesis and fuzzing
 cargo xtask e2e [--binary PATH] [--only PATTERN]
                                    the journeys in a real browser
+cargo xtask bench [--only HEADING]  the benchmarks; all together write docs/performance.md
+cargo xtask schemathesis [--binary PATH] [--examples N]
+                                   what the OpenAPI document says, asked of a real house
+cargo xtask fuzz [--only TARGET] [--seconds N]
+                                   the fuzz targets, each for N seconds
 cargo xtask freeze                 print the lines that freeze the migrations as they are";
 
 fn main() -> ExitCode {
@@ -54,6 +62,9 @@ fn run(arguments: &[String]) -> anyhow::Result<bool> {
         "gen" => gen_docs::run(&root, flags.value("--binary").map(Path::new), flags.has("--check")),
         "ci" => Ok(ci::run(&root, flags.has("--quick"), flags.has("--long"))),
         "e2e" => e2e::run(&root, flags.value("--binary").map(Path::new), flags.value("--only")),
+        "schemathesis" => schemathesis::run(&root, flags.value("--binary").map(Path::new), flags.value("--examples")),
+        "fuzz" => fuzz::run(&root, flags.value("--only"), flags.value("--seconds")),
+        "bench" => bench::run(&root, flags.value("--only")),
         "freeze" => {
             print!("{}", tidy::frozen::lines(&tree::Tree::read(&root)?));
             Ok(true)
@@ -81,7 +92,7 @@ fn root() -> anyhow::Result<PathBuf> {
 struct Flags(Vec<(String, Option<String>)>);
 
 impl Flags {
-    const WITH_VALUE: [&str; 2] = ["--binary", "--only"];
+    const WITH_VALUE: [&str; 4] = ["--binary", "--examples", "--only", "--seconds"];
     const WITHOUT: [&str; 4] = ["--check", "--quick", "--long", "--rules"];
 
     fn read(arguments: &[String]) -> anyhow::Result<Self> {

@@ -12,6 +12,7 @@ mod forgotten;
 pub mod frozen;
 mod length;
 mod links;
+mod log_fields;
 mod look;
 mod manifests;
 mod reasons;
@@ -34,6 +35,7 @@ const CHECKS: &[Check] = &[
     look::check,
     frozen::check,
     brief::check,
+    log_fields::check,
     crate::status::check,
 ];
 

@@ -10,27 +10,34 @@ use timmy_store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::attention::Attention;
+use crate::backup::Backups;
+use crate::backup::nightly::Nightly;
 use crate::chance::Chance;
 use crate::clock::{BoxFuture, Clock};
+use crate::clockwatch::ClockWatch;
 use crate::ctx::{Ctx, Inside};
+use crate::disk::Disk;
 use crate::fault::{Fault, Faults};
+use crate::meters::Meters;
 use crate::mind::thinking::Thinking;
 use crate::mind::watch::{Watch, Watcher};
 use crate::models::Prober;
 use crate::pulse::Pulse;
 use crate::report::Reports;
+use crate::retention::Retention;
 use crate::selfhood::Keeper;
 use crate::settings::Settings;
 use crate::status::{self, Signs, Status};
 use crate::supervisor::{self, Component};
 use crate::talk::answer::Answering;
 use crate::talk::conversation::Talk;
+use crate::telemetry::Telemetry;
 use crate::trust::access::Access;
 use crate::upkeep::Upkeep;
 use crate::{reactor, reconcile};
 
 /// The store's key that stands while a server runs, to tell a stop from a crash.
-const RUNNING_KEY: &str = "system.running";
+pub(crate) const RUNNING_KEY: &str = "system.running";
 
 /// What an engine is made of.
 pub struct Parts {
@@ -65,6 +72,8 @@ pub struct App {
     pub watch: Watch,
     /// The door.
     pub access: Access,
+    /// The backups.
+    pub backups: Backups,
     /// The last sixty minutes.
     pub pulse: Pulse,
 }
@@ -74,6 +83,7 @@ impl App {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let started_at = parts.clock.now();
+        let telemetry = Telemetry::new(&parts.settings.telemetry, Arc::clone(&parts.clock), parts.chance.clone());
         let ctx = Ctx::new(Inside {
             store: parts.store,
             cascade: parts.cascade,
@@ -86,12 +96,15 @@ impl App {
             attention: Attention::default(),
             reports: Reports::default(),
             faults: Faults::default(),
+            meters: Meters::default(),
+            telemetry,
         });
         Self {
             thinking: Thinking::new(ctx.clone()),
             talk: Talk::new(ctx.clone()),
             watch: Watch::new(ctx.clone(), parts.user_home),
             access: Access::new(ctx.clone(), &parts.run_token),
+            backups: Backups::new(ctx.clone()),
             pulse: Pulse::default(),
             ctx,
         }
@@ -100,7 +113,7 @@ impl App {
     /// The parts of the house: one line each.
     #[must_use]
     pub fn components(&self) -> Vec<Component> {
-        vec![
+        let always = vec![
             self.pulse.component(),
             self.thinking.component(),
             reactor::component(Arc::new(Answering(self.talk.clone()))),
@@ -108,7 +121,12 @@ impl App {
             reconcile::component(Arc::new(Watcher)),
             reconcile::component(Arc::new(Keeper::default())),
             reconcile::component(Arc::new(Upkeep)),
-        ]
+            reconcile::component(Arc::new(Retention)),
+            reconcile::component(Arc::new(Disk)),
+            reconcile::component(Arc::new(ClockWatch::default())),
+            reconcile::component(Arc::new(Nightly::new(self.backups.clone()))),
+        ];
+        always.into_iter().chain(self.ctx.telemetry.component()).collect()
     }
 
     /// Runs every part until [`Ctx::stop`](Inside::stop) is cancelled.
@@ -160,7 +178,7 @@ impl App {
         let read = self.ctx.store.read(|r| Ok((r.messages(None, 1)?, r.folders()?)));
         let (messages, folders) = read.await.map_err(|e| e.problem())?;
         Ok(status::decide(Signs {
-            writes_stopped: self.ctx.store.writes_stopped(),
+            writes_refused: self.ctx.store.writes_refused(),
             parts: &self.ctx.reports.all(),
             doing: &self.thinking.doing(),
             turns: self.talk.turns.count(),

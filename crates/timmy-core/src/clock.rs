@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use time::{OffsetDateTime, UtcOffset};
 use timmy_domain::Timestamp;
@@ -16,6 +17,12 @@ pub trait Clock: Send + Sync + 'static {
 
     /// Completes once [`Clock::now`] has reached `at`; at once when it already has.
     fn sleep_until(&self, at: Timestamp) -> BoxFuture<'_, ()>;
+
+    /// How much time has passed since some moment in the past, sleep of the machine included. It never
+    /// jumps, whatever the wall clock is set to. A clock that cannot tell gives its wall time.
+    fn passed(&self) -> Duration {
+        Duration::from_micros(u64::try_from(self.now().micros()).unwrap_or(0))
+    }
 
     /// How far the owner's wall clock is from UTC at `at`.
     fn offset_at(&self, at: Timestamp) -> UtcOffset;

@@ -13,8 +13,10 @@ use crate::attention::Attention;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::fault::{Fault, Faults};
+use crate::meters::Meters;
 use crate::report::Reports;
 use crate::settings::Settings;
+use crate::telemetry::Telemetry;
 
 /// The context. Cheap to clone.
 #[derive(Clone)]
@@ -44,6 +46,10 @@ pub struct Inside {
     pub reports: Reports,
     /// Which faults were seen.
     pub faults: Faults,
+    /// What is counted.
+    pub meters: Meters,
+    /// Where traces go.
+    pub telemetry: Telemetry,
 }
 
 impl std::ops::Deref for Ctx {
@@ -82,7 +88,7 @@ impl Ctx {
 
     /// Captures a fault: counts it and, unless the same one was told lately, writes `error.captured`.
     pub async fn capture(&self, component: &str, message: &str, action: &str) {
-        tracing::error!(component, message, "fault captured");
+        tracing::error!(component, fault = message, "fault captured");
         let window = Duration::from_secs(self.settings.error_feedback.dedup_window_seconds);
         let event = self.faults.capture(component, message, action, self.now(), window);
         if let (Some(event), true) = (event, self.settings.error_feedback.enabled)

@@ -5,24 +5,32 @@
 //! each other; they share the files beside this one and influence each other through events.
 
 pub mod app;
+mod asking;
 pub mod attention;
+pub mod backup;
 pub mod bus;
 pub mod chance;
 pub mod clock;
+pub mod clockwatch;
 pub mod ctx;
+pub mod disk;
 pub mod fault;
+pub mod meters;
 pub mod mind;
 pub mod models;
 pub mod pulse;
 pub mod reactor;
 pub mod reconcile;
 pub mod report;
+pub mod restore;
+pub mod retention;
 pub mod scene;
 pub mod selfhood;
 pub mod settings;
 pub mod status;
 pub mod supervisor;
 pub mod talk;
+pub mod telemetry;
 pub mod trust;
 pub mod upkeep;
 

@@ -167,7 +167,11 @@ impl Pulse {
         let mut log = Subscription::new(&ctx.store, vec![Pattern::All], caught_up);
         loop {
             tokio::select! {
-                batch = log.next() => self.take(&batch?.records),
+                batch = log.next() => {
+                    let records = batch?.records;
+                    records.iter().for_each(|record| ctx.meters.event(record));
+                    self.take(&records);
+                }
                 () = ctx.stop.cancelled() => return Ok(()),
             }
         }

@@ -11,6 +11,7 @@ use timmy_domain::event::ReactorParked;
 use timmy_domain::text::{cut, one_line};
 use timmy_domain::{NewEvent, Record, Seq};
 use timmy_store::{StoreError, Tx};
+use tokio::time::Instant;
 
 use crate::bus::Subscription;
 use crate::clock::BoxFuture;
@@ -18,6 +19,7 @@ use crate::ctx::Ctx;
 use crate::fault::Fault;
 use crate::report::PartKind;
 use crate::supervisor::Component;
+use crate::telemetry::{Kind, Value};
 
 /// Failures on one event after which it is put aside.
 pub const TRIES_MAX: u32 = 5;
@@ -58,9 +60,16 @@ async fn drive(ctx: Ctx, reactor: Arc<dyn Reactor>) -> Result<(), Fault> {
             () = ctx.stop.cancelled() => return Ok(()),
         };
         for record in &batch.records {
-            if !answer(&ctx, &*reactor, record).await? {
+            let began = Instant::now();
+            let mut span = ctx.telemetry.begin("reactor run", Kind::Internal);
+            span.set("timmy.reactor", Value::Word(name));
+            span.set("timmy.event_name", Value::name(&record.name));
+            span.set("timmy.event_seq", Value::Number(record.seq));
+            if !span.within(answer(&ctx, &*reactor, record)).await? {
                 return Ok(());
             }
+            drop(span);
+            ctx.reports.ran(name, PartKind::Reactor, ctx.now(), began.elapsed(), None);
             stored = record.seq;
             ctx.reports.note(name, PartKind::Reactor, ctx.now(), format!("answered event {}", record.seq));
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use timmy_domain::bus::Pattern;
+use tokio::time::Instant;
 
 use crate::bus::Subscription;
 use crate::clock::BoxFuture;
@@ -44,6 +45,7 @@ async fn drive(ctx: Ctx, reconciler: Arc<dyn Reconciler>) -> Result<(), Fault> {
     // Subscribed before the first run, so that nothing that happens during it is missed.
     let mut bell = Subscription::new(&ctx.store, reconciler.wakes_on(), ctx.store.last_seq());
     loop {
+        let began = Instant::now();
         let found = tokio::select! {
             found = reconciler.run(&ctx) => found?,
             () = ctx.stop.cancelled() => return Ok(()),
@@ -53,6 +55,7 @@ async fn drive(ctx: Ctx, reconciler: Arc<dyn Reconciler>) -> Result<(), Fault> {
             Found::Trouble(note) => ctx.reports.complain(name, PartKind::Reconciler, ctx.now(), note),
         }
         let due = ctx.now().plus(reconciler.period(&ctx));
+        ctx.reports.ran(name, PartKind::Reconciler, ctx.now(), began.elapsed(), Some(due));
         tokio::select! {
             () = ctx.clock.sleep_until(due) => {}
             rung = ring(&mut bell) => rung?,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::Serialize;
 use timmy_domain::Timestamp;
@@ -54,6 +55,35 @@ pub struct Part {
     pub troubled: bool,
     /// How many times it was restarted since the server started.
     pub restarts: u64,
+    /// How many times it ran since the server started; 0 for what runs all the time.
+    pub runs: u64,
+    /// How long the last run took, in microseconds.
+    pub took_micros: Option<u64>,
+    /// When it runs again by itself, as far as that is known.
+    pub next_at: Option<Timestamp>,
+    /// When it last failed or complained.
+    pub failed_at: Option<Timestamp>,
+}
+
+impl Part {
+    /// A part that begins to run at `now` and has said nothing yet.
+    #[must_use]
+    pub const fn new(name: &'static str, kind: PartKind, now: Timestamp) -> Self {
+        Self {
+            name,
+            kind,
+            state: PartState::Running,
+            since: now,
+            ran_at: None,
+            note: String::new(),
+            troubled: false,
+            restarts: 0,
+            runs: 0,
+            took_micros: None,
+            next_at: None,
+            failed_at: None,
+        }
+    }
 }
 
 /// The board on which the parts report. Cheap to clone.
@@ -63,16 +93,7 @@ pub struct Reports(Arc<Mutex<BTreeMap<&'static str, Part>>>);
 impl Reports {
     fn change(&self, name: &'static str, kind: PartKind, now: Timestamp, change: impl FnOnce(&mut Part)) {
         let mut parts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let part = parts.entry(name).or_insert_with(|| Part {
-            name,
-            kind,
-            state: PartState::Running,
-            since: now,
-            ran_at: None,
-            note: String::new(),
-            troubled: false,
-            restarts: 0,
-        });
+        let part = parts.entry(name).or_insert_with(|| Part::new(name, kind, now));
         let before = std::mem::discriminant(&part.state);
         change(part);
         if std::mem::discriminant(&part.state) != before {
@@ -100,6 +121,16 @@ impl Reports {
             p.ran_at = Some(now);
             p.note = note.into();
             p.troubled = true;
+            p.failed_at = Some(now);
+        });
+    }
+
+    /// The part has run once, for `took`; it runs again at `next_at`, as far as that is known.
+    pub fn ran(&self, name: &'static str, kind: PartKind, now: Timestamp, took: Duration, next_at: Option<Timestamp>) {
+        self.change(name, kind, now, |p| {
+            p.runs += 1;
+            p.took_micros = Some(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+            p.next_at = next_at;
         });
     }
 
@@ -108,6 +139,8 @@ impl Reports {
         self.change(name, kind, now, |p| {
             p.state = PartState::Restarting { at, why: why.to_owned() };
             p.restarts += 1;
+            p.failed_at = Some(now);
+            p.next_at = None;
         });
     }
 

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use timmy_domain::bus::Pattern;
-use timmy_domain::event::MindChanged;
+use timmy_domain::event::{MindChanged, MindRenewed};
 use timmy_domain::text::{clean, cut, one_line};
 use timmy_domain::{Actor, NewEvent};
 use timmy_tools::git::git;
@@ -25,6 +25,8 @@ pub const FILE_CHARS_MAX: usize = 8_000;
 pub const SEEDS_MAX: usize = 500;
 /// Files that one edit names.
 const CHANGED_MAX: usize = 20;
+/// The store's key that stands once this home has had a mind.
+const BEGUN_KEY: &str = "mind.begun";
 /// Seconds between two looks at whether the owner edited something.
 const LOOK_SECONDS: u64 = 10;
 
@@ -87,8 +89,9 @@ impl Keeper {
         if self.known().as_ref() == Some(&seen) {
             return Ok(Found::Well("no edit since the last look".to_owned()));
         }
-        if let Err(error) = mind::ensure(&ctx.mind_dir, &DEFAULTS).await {
-            return Ok(Found::Trouble(format!("mind/ is not under version control: {error}")));
+        match mind::ensure(&ctx.mind_dir, &DEFAULTS).await {
+            Ok(done) => Self::tell_renewed(ctx, done).await?,
+            Err(error) => return Ok(Found::Trouble(format!("mind/ is not under version control: {error}"))),
         }
         let fresh = fingerprint(&ctx.mind_dir).await?;
         let edit = match mind::commit_edits(&ctx.mind_dir, "Keep what the owner edited").await {
@@ -107,9 +110,32 @@ impl Keeper {
     }
 }
 
+impl Keeper {
+    /// Tells what was begun anew, unless this home begins its first mind.
+    async fn tell_renewed(ctx: &Ctx, done: mind::Ensured) -> Result<(), Fault> {
+        let history = done.first_commit.is_some();
+        let files: Vec<String> = done.written.into_iter().take(CHANGED_MAX).collect();
+        let told = ctx.store.write(move |tx| {
+            let begun = tx.state(BEGUN_KEY)?.is_some();
+            if !begun {
+                tx.set_state(BEGUN_KEY, "yes")?;
+            } else if history || !files.is_empty() {
+                tx.append(NewEvent::new("mind", MindRenewed { files, history }))?;
+            }
+            Ok(())
+        });
+        Ok(told.await?)
+    }
+}
+
 async fn fingerprint(dir: &Path) -> Result<String, Fault> {
     let dir = dir.to_owned();
-    tokio::task::spawn_blocking(move || mind::fingerprint(&dir)).await.map_err(|e| Fault(e.to_string()))
+    tokio::task::spawn_blocking(move || {
+        // A history that goes while every file stays must be noticed too.
+        format!("{} {}", mind::fingerprint(&dir), dir.join(".git/HEAD").exists())
+    })
+    .await
+    .map_err(|e| Fault(e.to_string()))
 }
 
 /// Which files the commit `sha` changed, at most [`CHANGED_MAX`].

@@ -82,6 +82,10 @@ settings! {
     }
 }
 
+pub use crate::backup::nightly::BackupSettings;
+pub use crate::retention::RetentionSettings;
+pub use crate::telemetry::TelemetrySettings;
+
 /// Everything the engine reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
@@ -95,4 +99,10 @@ pub struct Settings {
     pub privacy: PrivacySettings,
     /// How faults are captured.
     pub error_feedback: ErrorFeedbackSettings,
+    /// The nightly backup.
+    pub backup: BackupSettings,
+    /// How long events are kept.
+    pub retention: RetentionSettings,
+    /// Traces for a collector.
+    pub telemetry: TelemetrySettings,
 }

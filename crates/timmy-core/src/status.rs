@@ -38,8 +38,8 @@ pub struct Status {
 
 /// Everything the state is decided from.
 pub struct Signs<'a> {
-    /// Why writing has stopped, when it has.
-    pub writes_stopped: Option<String>,
+    /// Why nothing is stored right now, when it is not.
+    pub writes_refused: Option<String>,
     /// The parts of the house.
     pub parts: &'a [Part],
     /// What the thinking loop does.
@@ -53,14 +53,14 @@ pub struct Signs<'a> {
 /// Decides the word and the sentence. Broken comes first, then what runs, then what waits, then rest.
 #[must_use]
 pub fn decide(signs: Signs<'_>) -> Status {
-    let Signs { writes_stopped, parts, doing, turns, waiting } = signs;
+    let Signs { writes_refused, parts, doing, turns, waiting } = signs;
     let broken = parts.iter().find_map(|p| match &p.state {
         PartState::Restarting { why, .. } => {
             Some(format!("{} failed and starts again: {}", p.name, cut(&one_line(why), 160)))
         }
         _ => None,
     });
-    let (state, act) = if let Some(finding) = writes_stopped {
+    let (state, act) = if let Some(finding) = writes_refused {
         (Life::Degraded, format!("Writing has stopped: {}", cut(&one_line(&finding), 200)))
     } else if let Some(broken) = broken {
         (Life::Degraded, broken)
@@ -116,18 +116,13 @@ mod tests {
         let resting = Doing::Resting { until: None, why: "quiet hours".to_owned() };
         let thinking = Doing::Thinking { seed_type: SeedType::Swarm, note: "kelp".to_owned(), since: Timestamp::EPOCH };
         let broken = [Part {
-            name: "pulse",
-            kind: PartKind::Component,
             state: PartState::Restarting { at: Timestamp::EPOCH, why: "panicked".to_owned() },
-            since: Timestamp::EPOCH,
-            ran_at: None,
-            note: String::new(),
-            troubled: false,
             restarts: 1,
+            ..Part::new("pulse", PartKind::Component, Timestamp::EPOCH)
         }];
         let wait = || vec![Waiting { title: "x".into(), detail: String::new(), href: "/".into(), act: "Look" }];
         let word = |stopped: Option<&str>, parts: &[Part], doing: &Doing, turns, waiting| {
-            decide(Signs { writes_stopped: stopped.map(str::to_owned), parts, doing, turns, waiting }).state
+            decide(Signs { writes_refused: stopped.map(str::to_owned), parts, doing, turns, waiting }).state
         };
         assert_eq!(word(None, &[], &resting, 0, vec![]), Life::Idle);
         assert_eq!(word(None, &[], &resting, 0, wait()), Life::Waiting);

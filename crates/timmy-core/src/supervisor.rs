@@ -17,6 +17,8 @@ use crate::report::PartKind;
 pub const RESTART_SECONDS_MIN: u64 = 1;
 /// The longest wait before a part starts again, in seconds.
 pub const RESTART_SECONDS_MAX: u64 = 60;
+/// The wait before a part starts again that failed while the disk was full, in seconds.
+pub const FULL_SECONDS: u64 = 2;
 /// A part that ran this long is healthy: its next failure waits the shortest time again.
 pub const HEALTHY_SECONDS: u64 = 60;
 
@@ -78,9 +80,12 @@ async fn keep_running(ctx: Ctx, part: Component) {
             Ok(Err(fault)) => fault.0,
             Err(join) => panic_words(join),
         };
-        failures = if ctx.now().since(began).as_secs() >= HEALTHY_SECONDS { 1 } else { failures + 1 };
+        // What fails because the disk is full is back soon after there is room, however long that took.
+        let full = ctx.store.full_since().is_some();
+        let healthy = full || ctx.now().since(began).as_secs() >= HEALTHY_SECONDS;
+        failures = if healthy { 1 } else { failures + 1 };
         restarts += 1;
-        let wait = backoff(failures);
+        let wait = if full { Duration::from_secs(FULL_SECONDS) } else { backoff(failures) };
         let at = ctx.now().plus(wait);
         ctx.reports.failed(part.name, part.kind, ctx.now(), at, &why);
         ctx.capture(part.name, &why, &format!("starts again in {} s; everything else goes on", wait.as_secs())).await;

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::{Seq, Timestamp};
 
 mod bodies;
+mod envelope;
 mod sentence;
 pub use bodies::*;
 
@@ -98,7 +99,8 @@ impl FromStr for Severity {
     }
 }
 
-/// Whom it concerns; decides how long it is kept.
+/// Whom it concerns; decides how long it is kept, whatever its severity: what concerns the owner for ever, the rest as
+/// the settings of `[retention]` say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Audience {
@@ -181,6 +183,15 @@ macro_rules! catalogue {
                 vec![$( ($name, Severity::$severity, Audience::$audience, [$($doc.trim()),+].join(" ")), )*]
             }
 
+            /// Whom an event of this name concerns; a name this binary does not know concerns the operator.
+            #[must_use]
+            pub fn audience_of(name: &str) -> Audience {
+                match name {
+                    $( $name => Audience::$audience, )*
+                    _ => Audience::Operator,
+                }
+            }
+
             /// Whom it concerns.
             #[must_use]
             pub const fn audience(&self) -> Audience {
@@ -210,6 +221,30 @@ catalogue! {
     StoreChecked = "store.checked", Info, Operator;
     /// A check of the database found damage; writing has stopped.
     StoreDamaged = "store.damaged", Error, Person;
+    /// Events that were kept long enough left the log.
+    StorePruned = "store.pruned", Info, Operator;
+    /// The places where events left the log are signed, so that the chain still proves the others.
+    StoreCheckpoint = "store.checkpoint", Info, Operator;
+    /// The log goes on under another signing key, as after a restore on another machine.
+    StoreKeyReplaced = "store.key_replaced", Warning, Person;
+    /// The disk was full for a while; what was written since is stored again.
+    StoreResumed = "store.resumed", Warning, Person;
+    /// The machine's clock was set, by more than a moment.
+    ClockJumped = "system.clock_jumped", Warning, Operator;
+    /// A backup was made and lies in the home.
+    BackupMade = "backup.made", Info, Person;
+    /// A backup could not be made.
+    BackupFailed = "backup.failed", Error, Person;
+    /// The nightly backup was left out, because the disk has too little room.
+    BackupSkipped = "backup.skipped", Warning, Person;
+    /// A backup was unpacked, opened and checked as a restore would do it, and it is whole.
+    BackupDrilled = "backup.drilled", Info, Operator;
+    /// A backup was unpacked and checked, and a restore from it would fail.
+    BackupDrillFailed = "backup.drill_failed", Error, Person;
+    /// The owner put a backup in place of the home.
+    RestoreDone = "restore.done", Info, Person;
+    /// The owner brought one area of a backup into this home.
+    AreaImported = "restore.imported", Info, Person;
     /// A component failed, or a request hit a fault of the house.
     ErrorCaptured = "error.captured", Error, Person;
     /// A component that had failed runs again.
@@ -260,12 +295,20 @@ catalogue! {
     LoginFailed = "login.failed", Warning, Operator;
     /// A session ended by the owner's wish.
     LoginEnded = "login.ended", Info, Operator;
+    /// The owner set a password, or another one; every other session ended.
+    LoginPasswordSet = "login.password_set", Info, Person;
+    /// The owner took the password away; every other session ended.
+    LoginPasswordRemoved = "login.password_removed", Info, Person;
     /// The owner made a token.
     TokenCreated = "token.created", Info, Person;
     /// The owner withdrew a token.
     TokenRevoked = "token.revoked", Info, Person;
     /// The persona, a prompt or a seed in `mind/` was edited and took effect.
     MindChanged = "mind.changed", Info, Person;
+    /// Files of `mind/` or its history were gone, and Timmy began them anew.
+    MindRenewed = "mind.renewed", Warning, Person;
+    /// The owner changed a setting in the configuration file.
+    SettingsChanged = "settings.changed", Info, Person;
 }
 
 /// An event about to be written. The store adds position, time and hash.

@@ -5,6 +5,7 @@
 
 pub mod bus;
 pub mod event;
+pub mod filter;
 pub mod ids;
 pub mod life;
 pub mod message;
@@ -13,6 +14,7 @@ pub mod problem;
 pub mod secret;
 pub mod sensitivity;
 pub mod settings;
+pub mod tally;
 pub mod text;
 pub mod thought;
 pub mod timestamp;

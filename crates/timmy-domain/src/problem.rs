@@ -17,6 +17,9 @@ pub struct Problem {
     /// Which kind of refusal this is; decides the HTTP status and the exit code.
     #[serde(skip)]
     pub kind: Kind,
+    /// Seconds after which it is worth trying again, when that is known; travels as `Retry-After`.
+    #[serde(skip)]
+    pub retry_seconds: Option<u64>,
 }
 
 /// The kinds of refusal, each with one HTTP status.
@@ -60,7 +63,13 @@ impl Kind {
 impl Problem {
     /// A problem of `kind`.
     pub fn new(kind: Kind, code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: hint.into(), kind }
+        Self { code, message: message.into(), hint: hint.into(), kind, retry_seconds: None }
+    }
+
+    /// The same problem, which may be gone after `seconds`.
+    #[must_use]
+    pub fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_seconds: Some(seconds), ..self }
     }
 
     /// The input does not fit its form.

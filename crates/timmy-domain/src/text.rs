@@ -3,9 +3,14 @@
 /// Text as one safe line: control characters, line breaks and bidirectional overrides become spaces.
 #[must_use]
 pub fn one_line(text: &str) -> String {
+    // Most text is fine already, and every row of a page comes through here.
+    let plain = text.bytes().all(|b| (b' '..=b'~').contains(&b));
+    if plain && !text.contains("  ") && !text.starts_with(' ') && !text.ends_with(' ') {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        let c = if c.is_control() || is_invisible(c) { ' ' } else { c };
+        let c = if is_harmful(c) { ' ' } else { c };
         if !(c == ' ' && out.ends_with(' ')) {
             out.push(c);
         }
@@ -16,13 +21,38 @@ pub fn one_line(text: &str) -> String {
 /// Text with its line breaks and tabs, yet without other control characters and bidirectional overrides.
 #[must_use]
 pub fn clean(text: &str) -> String {
-    text.chars().filter(|&c| c == '\n' || c == '\t' || !(c.is_control() || is_invisible(c))).collect()
+    text.chars().filter(|&c| c == '\n' || c == '\t' || !is_harmful(c)).collect()
 }
 
-/// Characters that change how others are shown without being seen: bidirectional controls
-/// (Unicode TR 9), zero-width characters and the byte-order mark.
-fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2060}' | '\u{FEFF}' | '\u{061C}')
+/// Whether a character steers a terminal or changes how others are shown without being seen: control characters (C0,
+/// DEL and C1), line and paragraph separators, bidirectional controls (Unicode TR 9), zero-width and invisible
+/// characters, tags, and the byte-order mark. The joiners that words and emoji are made with are none of these.
+#[must_use]
+pub fn is_harmful(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{061C}' | '\u{180E}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
+}
+
+/// Text for a terminal or a log: line breaks and tabs stay, and what is harmful is shown as `\u001b`. JSON stays the
+/// same JSON, since harmful characters stand in its strings alone.
+#[must_use]
+pub fn shown(text: &str) -> std::borrow::Cow<'_, str> {
+    let harmful = |c: char| c != '\n' && c != '\t' && is_harmful(c);
+    if !text.chars().any(harmful) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if harmful(c) {
+            let mut units = [0; 2];
+            out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
+    }
+    out.into()
 }
 
 /// At most `chars_max` characters of `text`, cut at a word where one ends near, with `…` when cut.
@@ -61,6 +91,17 @@ mod tests {
     fn a_log_line_cannot_be_forged_by_text_from_outside() {
         assert_eq!(one_line("ok\nERROR root\u{1b}[31m \u{202e}txt"), "ok ERROR root [31m txt");
         assert_eq!(clean("a\r\nb\u{0}\tc"), "a\nb\tc");
+    }
+
+    #[test]
+    fn what_steers_a_terminal_is_shown_instead_and_json_stays_json() {
+        assert_eq!(shown("plain\n\ttext"), "plain\n\ttext");
+        assert_eq!(shown("\u{1b}]0;x\u{7}\u{9b}2J\r\u{7f}"), r"\u001b]0;x\u0007\u009b2J\u000d\u007f");
+        assert_eq!(shown("a\u{202e}b\u{2028}c\u{E0041}d"), r"a\u202eb\u2028c\udb40\udc41d");
+        assert_eq!(shown("👩\u{200d}🔧 می\u{200c}خواهم"), "👩\u{200d}🔧 می\u{200c}خواهم", "joiners stay");
+        let value = serde_json::json!({"a\u{9b}": "\u{202e}\u{7f}\n"});
+        let read: serde_json::Value = serde_json::from_str(&shown(&value.to_string())).expect("still JSON");
+        assert_eq!(read, value);
     }
 
     #[test]

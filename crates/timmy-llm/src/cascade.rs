@@ -20,9 +20,11 @@ use member::Member;
 
 mod attempt;
 mod error;
+mod figures;
 mod member;
 
 pub use error::CascadeError;
+pub use figures::ProviderFigures;
 pub use member::{ProviderState, ProviderStatus};
 
 settings! {
@@ -152,6 +154,12 @@ impl Cascade {
     #[must_use]
     pub fn status(&self) -> Vec<ProviderStatus> {
         self.members.iter().map(Member::status).collect()
+    }
+
+    /// What each provider was asked for and gave, in order.
+    #[must_use]
+    pub fn figures(&self) -> Vec<ProviderFigures> {
+        self.members.iter().map(Member::read_figures).collect()
     }
 
     /// Whether a language model answered when it was last asked.

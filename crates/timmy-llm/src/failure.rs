@@ -129,6 +129,33 @@ fn reason(detail: &str) -> String {
 }
 
 impl Failure {
+    /// The reason in one word of a closed list, for counting.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "unreachable",
+            Self::Timeout { stage: Stage::Connect } => "timeout_connect",
+            Self::Timeout { stage: Stage::FirstToken } => "timeout_first_token",
+            Self::Timeout { stage: Stage::Stall } => "timeout_stall",
+            Self::Timeout { stage: Stage::Total } => "timeout_total",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Auth => "auth",
+            Self::Billing => "billing",
+            Self::ContextLength => "context_length",
+            Self::ContentPolicy => "content_policy",
+            Self::BadRequest { .. } => "bad_request",
+            Self::ServerError { .. } => "server_error",
+            Self::ServerFault { .. } => "server_fault",
+            Self::Malformed { .. } => "malformed",
+            Self::TooLarge { .. } => "too_large",
+            Self::NoModel { .. } => "no_model",
+            Self::Privacy { .. } => "privacy",
+            Self::NothingToSay => "nothing_to_say",
+            Self::Unsupported { .. } => "unsupported",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
     /// What the owner can do, in one sentence.
     #[must_use]
     pub fn hint(&self) -> String {

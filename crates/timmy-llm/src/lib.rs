@@ -6,6 +6,7 @@
 
 pub mod cascade;
 pub mod deltas;
+pub mod dry;
 pub mod failure;
 pub mod outbound;
 pub mod provider;
@@ -14,7 +15,8 @@ pub mod request;
 mod wire;
 
 pub use cascade::{
-    Answer, Attempt, Cascade, CascadeError, CascadeSettings, ProbeChange, ProviderState, ProviderStatus,
+    Answer, Attempt, Cascade, CascadeError, CascadeSettings, ProbeChange, ProviderFigures, ProviderState,
+    ProviderStatus,
 };
 pub use failure::{Failure, Stage};
 pub use outbound::{OutMessage, Outbound};

@@ -18,11 +18,13 @@ use crate::provider::{Call, Completion};
 use address::Address;
 use growing::Growing;
 use lines::{Decoder, Flow};
+use reading::{Reading, broke_off};
 use refusal::{Refusal, retry_after};
 
 pub mod address;
 pub mod growing;
 pub mod lines;
+pub mod reading;
 mod reasoning;
 mod refusal;
 mod tls;
@@ -124,35 +126,22 @@ impl Wire {
         read: ReadFrame,
         call: &Call,
     ) -> Result<Growing, Failure> {
-        let mut growing = Growing::new(call);
-        let mut decoder = D::default();
-        let mut bytes_read = 0_usize;
+        let mut reading = Reading::<D>::new(read, &self.key, call);
         loop {
-            let (limit, stage) = self.patience(&growing, call);
+            let (limit, stage) = self.patience(&reading.growing, call);
             let piece = tokio::select! {
                 biased;
                 () = call.cancel.cancelled() => return Err(Failure::Cancelled),
                 piece = response.chunk() => piece,
                 () = sleep_until(limit) => {
                     // All that could still come is the count of tokens.
-                    return if growing.finish.is_some() { Ok(growing) } else { Err(Failure::Timeout { stage }) };
+                    let whole = reading.growing.finish.is_some();
+                    return if whole { Ok(reading.growing) } else { Err(Failure::Timeout { stage }) };
                 }
             };
-            let mut frame = |frame: &[u8]| read(&mut growing, frame, &self.key);
-            let Ok(Some(piece)) = piece else {
-                // The end of the body, or of the connection: whether the answer is whole, only its frames can tell.
-                return match decoder.end(&mut frame) {
-                    Err(failure) if !matches!(failure, Failure::Malformed { .. }) => Err(failure),
-                    _ if growing.finish.is_some() => Ok(growing),
-                    _ => Err(broke_off()),
-                };
-            };
-            bytes_read += piece.len();
-            if bytes_read > ANSWER_BYTES_MAX {
-                return Err(Failure::TooLarge { what: format!("it is over {ANSWER_BYTES_MAX} bytes") });
-            }
-            if decoder.feed(&piece, &mut frame)? == Flow::Done {
-                return Ok(growing);
+            let Ok(Some(piece)) = piece else { return reading.end() };
+            if reading.piece(&piece)? == Flow::Done {
+                return Ok(reading.growing);
             }
         }
     }
@@ -238,10 +227,6 @@ fn head(response: &Response) -> (u16, Option<Duration>) {
 
 fn malformed(what: &str) -> Failure {
     Failure::Malformed { what: what.to_owned() }
-}
-
-fn broke_off() -> Failure {
-    malformed("the answer broke off before its end")
 }
 
 fn innermost<'e>(error: &'e (dyn Error + 'static)) -> &'e (dyn Error + 'static) {

@@ -8,9 +8,12 @@ use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::{StoreError, migrate};
+use timmy_domain::Timestamp;
+
+use crate::{Random, StoreError, migrate, signing};
 
 /// How long a connection waits for another process, in milliseconds.
 const BUSY_TIMEOUT_MS: u64 = 5_000;
@@ -20,10 +23,10 @@ const BUSY_TIMEOUT_MS: u64 = 5_000;
 const PAGE_BYTES: i64 = 8_192;
 
 /// Page cache of the writer, in KiB.
-const WRITER_CACHE_KIB: i64 = 8_192;
+const WRITER_CACHE_KIB: i64 = 4_096;
 
 /// Page cache of one reader, in KiB.
-const READER_CACHE_KIB: i64 = 2_048;
+pub(crate) const READER_CACHE_KIB: i64 = 1_024;
 
 /// Pages in the write-ahead log after which the writer moves them into the file.
 const CHECKPOINT_PAGES: i64 = 2_000;
@@ -46,10 +49,15 @@ pub(crate) fn wal_path(path: &Path) -> PathBuf {
     beside(path, "-wal")
 }
 
-/// Makes an empty database at `path`, where nothing or an empty file lies.
-pub(crate) fn create(path: &Path) -> Result<(), StoreError> {
+/// Makes an empty database at `path`, where nothing or an empty file lies, signed from its birth.
+pub(crate) fn create(path: &Path, random: &Random, now: Timestamp) -> Result<(), StoreError> {
     let draft = beside(path, ".new");
-    let made = build(&draft).and_then(|()| {
+    let made = build(&draft, &|conn| {
+        // A key that lies here belonged to a database that is gone; it may sign this one.
+        signing::demote(path)?;
+        signing::settle(conn, path, random, now).map(drop)
+    });
+    let made = made.and_then(|()| {
         File::open(&draft)
             .and_then(|file| file.sync_all())
             .and_then(|()| fs::rename(&draft, path))
@@ -63,7 +71,7 @@ pub(crate) fn create(path: &Path) -> Result<(), StoreError> {
     made
 }
 
-fn build(draft: &Path) -> Result<(), StoreError> {
+fn build(draft: &Path, sign: &dyn Fn(&Connection) -> Result<(), StoreError>) -> Result<(), StoreError> {
     for leftover in [draft.to_owned(), wal_path(draft), beside(draft, "-shm")] {
         // Left by a creation that was cut off. Usually there is none.
         let _ = fs::remove_file(leftover);
@@ -72,15 +80,18 @@ fn build(draft: &Path) -> Result<(), StoreError> {
     let mut conn =
         Connection::open_with_flags(draft, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     conn.pragma_update(None, "page_size", PAGE_BYTES)?;
+    // Freed pages can then be given back in small steps, instead of writing the whole file anew.
+    conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     conn.pragma_update(None, "synchronous", "OFF")?;
     conn.pragma_update_and_check(None, "journal_mode", "MEMORY", |_| Ok(()))?;
     migrate::to_latest(&mut conn)?;
+    sign(&conn)?;
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     conn.close().map_err(|(_, error)| StoreError::from(error))
 }
 
 /// Makes an empty file that only its owner may read.
-fn private_file(path: &Path) -> std::io::Result<()> {
+pub(crate) fn private_file(path: &Path) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -112,6 +123,18 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     Ok(conn)
 }
 
+/// Lets SQLite take back a change that was cut off while the file was not yet in its usual mode: a copy
+/// that somebody put in place, killed at its first start. A reader alone could not, and would refuse.
+pub(crate) fn roll_back(path: &Path) -> Result<(), StoreError> {
+    if beside(path, "-journal").exists() {
+        let conn =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        common(&conn, READER_CACHE_KIB)?;
+        migrate::version(&conn)?;
+    }
+    Ok(())
+}
+
 /// The connection of a reader.
 pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
@@ -120,11 +143,14 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(conn)
 }
 
-fn common(conn: &Connection, cache_kib: i64) -> Result<(), StoreError> {
+/// What every connection is told.
+pub(crate) fn common(conn: &Connection, cache_kib: i64) -> Result<(), StoreError> {
     conn.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS))?;
     conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT_MAX);
     conn.pragma_update(None, "cache_size", -cache_kib)?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
+    // A plan must not hang on the values that are bound, or each binding throws the prepared statement away.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     // Nothing in a file may make this program call functions it did not mean to.
     conn.pragma_update(None, "trusted_schema", false)?;
     Ok(())

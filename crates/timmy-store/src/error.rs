@@ -1,6 +1,9 @@
 //! What can go wrong with the store, each in words the owner can act on.
 
+use std::io::ErrorKind;
+
 use rusqlite::ErrorCode;
+use rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
 use timmy_domain::Problem;
 
 /// Why the store did not do what it was asked.
@@ -44,6 +47,9 @@ pub enum StoreError {
     /// The store has been closed.
     #[error("the database has been closed")]
     Closed,
+    /// The disk is full. What was asked for was taken back; reading goes on.
+    #[error("the disk is full")]
+    DiskFull,
     /// The disk or the operating system refused.
     #[error("the disk refused: {message}")]
     Disk {
@@ -133,6 +139,11 @@ impl StoreError {
                 "Run `timmy doctor`; reading goes on, and nothing new is stored until then.",
             ),
             Self::Closed => Problem::unavailable("store_closed", message, "Timmy is stopping; start him again."),
+            Self::DiskFull => Problem::unavailable(
+                "disk_full",
+                "The disk is full, so nothing new can be stored; nothing that was stored is lost.",
+                "Make room on the disk. Reading goes on, and Timmy goes on by himself once there is room.",
+            ),
             Self::Disk { .. } => Problem::unavailable(
                 "store_disk",
                 message,
@@ -157,7 +168,10 @@ impl StoreError {
 
     /// What the operating system said about `what`.
     pub(crate) fn io(what: &str, error: &std::io::Error) -> Self {
-        Self::Disk { message: format!("{what}: {error}") }
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::DiskFull,
+            _ => Self::Disk { message: format!("{what}: {error}") },
+        }
     }
 }
 
@@ -173,9 +187,15 @@ impl From<rusqlite::Error> for StoreError {
         let message = error.to_string();
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::damaged(message),
+            Some(ErrorCode::DiskFull) => Self::DiskFull,
+            // The index of the write-ahead log could not grow: also a full disk.
+            Some(ErrorCode::SystemIoFailure)
+                if error.sqlite_error().is_some_and(|e| e.extended_code == SQLITE_IOERR_SHMSIZE) =>
+            {
+                Self::DiskFull
+            }
             Some(
-                ErrorCode::DiskFull
-                | ErrorCode::SystemIoFailure
+                ErrorCode::SystemIoFailure
                 | ErrorCode::CannotOpen
                 | ErrorCode::ReadOnly
                 | ErrorCode::PermissionDenied

@@ -4,26 +4,37 @@
 //! [`Tx`] (on the writer) and [`Reader`] (on a reader), so every change and its event commit
 //! together, and nobody else ever holds a connection. What was acknowledged is on the disk.
 
+mod area;
+mod backup;
 mod block_on;
 mod chain;
 mod check;
+mod checkpoint;
 mod create;
 mod error;
 mod log;
 mod migrate;
 mod readers;
 mod row;
+mod signing;
+mod space;
+pub mod spent;
 mod stats;
 mod store;
 mod tables;
 mod tx;
 mod verify;
+pub mod watched;
 mod writer;
 
+pub use area::{Area, Imported};
+pub use backup::{Contents, Inspection, OnProgress, Still, adopt, copies_beside, is_read_only};
 pub use error::StoreError;
-pub use log::{EVENTS_LIMIT_MAX, EventQuery};
+pub use log::{EVENTS_LIMIT_MAX, EventCounts, EventPage, EventQuery, Expiry, ROWS_KEPT_MIN, Removed, Thinned};
 pub use readers::Reader;
-pub use stats::StoreStats;
+pub use signing::SigningKey;
+pub use space::Space;
+pub use stats::{StorePace, StoreStats};
 pub use store::{Clock, Options, Random, Store};
 pub use tables::access::{SessionRow, TokenRow};
 pub use tables::folders::{FolderKey, OBSERVATIONS_PER_FOLDER_MAX};

@@ -1,25 +1,36 @@
 //! The log: writing one row, and finding rows again.
 //!
-//! The log itself has no index. Queries by type, severity, task, agent and cause use `event_blocks`:
-//! which of them occur in which block of 256 positions. It costs the write path a few small inserts
+//! The log itself has no index. Queries by type, severity, actor, source, task, agent and cause use
+//! `event_blocks`: which of them occur in which block of 256 positions. It costs the write path a few small inserts
 //! per block, where an index would cost every event.
 
-use rusqlite::types::{ToSql, Value};
-use rusqlite::{Connection, OptionalExtension, Row, Statement, params, params_from_iter};
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use timmy_domain::bus::Pattern;
 use timmy_domain::{Record, Seq, Severity, Timestamp};
-use uuid::Uuid;
 
-use crate::chain::{Canonical, Head};
+use crate::chain::Head;
 use crate::row::{optional_text, text, time};
-use crate::tx::{Prepared, id_text};
+use crate::signing::Signer;
+use crate::tx::id_text;
 use crate::{Reader, StoreError};
 
 mod batch;
 mod blocks;
+mod count;
+mod insert;
+mod marks;
 mod select;
+mod thin;
+
+pub use count::EventCounts;
+pub use thin::{Expiry, ROWS_KEPT_MIN, Removed, Thinned};
 
 pub(crate) use batch::{begin, checkpoint, commit, release, rollback, rollback_to_savepoint, savepoint};
+pub(crate) use insert::Inserter;
 
 /// Events one query may return.
 pub const EVENTS_LIMIT_MAX: usize = 1_000;
@@ -44,10 +55,14 @@ pub struct EventQuery {
     pub before: Option<Seq>,
     /// Only events whose name matches.
     pub pattern: Pattern,
+    /// No events whose name matches one of these.
+    pub exclude: Vec<Pattern>,
     /// Only events at least this bad.
     pub severity_min: Option<Severity>,
     /// Only events of this actor, by its stored word.
     pub actor: Option<String>,
+    /// Only events from this part of the house, by its stored word.
+    pub source: Option<String>,
     /// Only events of this task.
     pub task_id: Option<String>,
     /// Only events of this agent.
@@ -56,8 +71,10 @@ pub struct EventQuery {
     pub since: Option<Timestamp>,
     /// Only events at or before this time.
     pub until: Option<Timestamp>,
-    /// Only events whose name or body contains this text; ASCII letters match in either case.
-    pub text: Option<String>,
+    /// Only events that the one at this position led to directly.
+    pub cause: Option<Seq>,
+    /// Only events whose name or body contains each of these texts; ASCII letters match in either case.
+    pub texts: Vec<String>,
     /// How many at most; 1 to [`EVENTS_LIMIT_MAX`], other values are moved into that range.
     pub limit: usize,
     /// Newest first instead of oldest first.
@@ -70,74 +87,40 @@ impl Default for EventQuery {
             after: None,
             before: None,
             pattern: Pattern::All,
+            exclude: Vec::new(),
             severity_min: None,
             actor: None,
+            source: None,
             task_id: None,
             agent_id: None,
             since: None,
             until: None,
-            text: None,
+            cause: None,
+            texts: Vec::new(),
             limit: 100,
             newest_first: false,
         }
     }
 }
 
-/// The statement that writes one row. It is held for the life of the writer.
-pub(crate) fn prepare_insert(conn: &Connection) -> Result<Statement<'_>, StoreError> {
-    Ok(conn.prepare(
-        "INSERT INTO event_log (seq, id, event_type, source, actor, cause, task_id, agent_id, severity, data, timestamp, hash)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-    )?)
+/// What one look at the log found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventPage {
+    /// The events, in the order that was asked for.
+    pub records: Vec<Record>,
+    /// How far the look went, when it ended before the log did: to go on, ask for what lies `after`
+    /// this position, or `before` it when the newest come first.
+    pub searched_to: Option<Seq>,
 }
 
-/// Writes `event` after `head` and answers the new head.
-pub(crate) fn insert(
-    conn: &Connection,
-    statement: &mut Statement<'_>,
-    head: &Head,
-    event: &Prepared,
-    id: Uuid,
-    now: Timestamp,
-    scratch: &mut Vec<u8>,
-) -> Result<Head, StoreError> {
-    let new = &event.new;
-    let (seq, at) = (head.seq + 1, now.max(head.at));
-    let (name, actor) = (new.event.name(), new.actor.name());
-    let severity = new.event.severity() as i64;
-    let hash = Canonical {
-        seq,
-        id: id.as_bytes(),
-        event_type: name.as_bytes(),
-        source: new.source.as_bytes(),
-        actor: actor.as_bytes(),
-        cause: new.cause,
-        task_id: new.task_id.as_deref().map(str::as_bytes),
-        agent_id: new.agent_id.as_deref().map(str::as_bytes),
-        severity,
-        data: event.data.as_bytes(),
-        timestamp: at.micros(),
+/// The part of `whole` that is looked at first, of at most `budget` positions.
+fn part(whole: &RangeInclusive<Seq>, budget: Seq, newest_first: bool) -> RangeInclusive<Seq> {
+    let (first, last) = (*whole.start(), *whole.end());
+    if newest_first {
+        first.max(last.saturating_sub(budget - 1))..=last
+    } else {
+        first..=last.min(first.saturating_add(budget - 1))
     }
-    .hash(&head.hash, scratch);
-    let values: [&dyn ToSql; 12] = [
-        &seq,
-        &id.as_bytes().as_slice(),
-        &name,
-        &new.source,
-        &actor,
-        &new.cause,
-        &new.task_id,
-        &new.agent_id,
-        &severity,
-        &event.data,
-        &at.micros(),
-        &hash.as_slice(),
-    ];
-    statement.execute(values)?;
-    if seq % BLOCK_ROWS == 0 {
-        blocks::summarise(conn, seq / BLOCK_ROWS - 1)?;
-    }
-    Ok(Head { seq, hash, at })
 }
 
 /// Where the log ends, as stored.
@@ -152,10 +135,11 @@ pub(crate) fn head(conn: &Connection) -> Result<Head, StoreError> {
     Ok(Head { seq, hash, at })
 }
 
-/// Stores where the log ends.
-pub(crate) fn set_head(conn: &Connection, head: &Head) -> Result<(), StoreError> {
-    conn.prepare_cached("UPDATE event_head SET seq = ?1, hash = ?2, timestamp = ?3 WHERE one = 1")?
-        .execute(params![head.seq, head.hash.as_slice(), head.at.micros()])?;
+/// Stores where the log ends, signed.
+pub(crate) fn set_head(conn: &Connection, head: &Head, signer: Option<&Signer>) -> Result<(), StoreError> {
+    let signature = signer.map(|signer| signer.end(head));
+    conn.prepare_cached("UPDATE event_head SET seq = ?1, hash = ?2, timestamp = ?3, signature = ?4 WHERE one = 1")?
+        .execute(params![head.seq, head.hash.as_slice(), head.at.micros(), signature])?;
     Ok(())
 }
 
@@ -239,7 +223,7 @@ impl Reader<'_> {
             " FROM event_log WHERE seq BETWEEN ?1 AND ?2 AND cause = ?3 ORDER BY seq LIMIT ?4"
         ))?;
         let mut found = Vec::new();
-        for range in blocks::of_effects(self.conn(), seq)? {
+        for range in blocks::of_effects(self.conn(), seq, &(1..=Seq::MAX), false)? {
             let room = limit - found.len() as i64;
             for row in statement.query_map([*range.start(), *range.end(), seq, room], record)? {
                 found.push(row?);
@@ -257,9 +241,14 @@ impl Reader<'_> {
     /// # Errors
     /// What the disk said.
     pub fn seq_at(&self, at: Timestamp) -> Result<Seq, StoreError> {
+        self.seq_at_from(at, 1)
+    }
+
+    /// The same, when it is known to be `first` or later.
+    fn seq_at_from(&self, at: Timestamp, first: Seq) -> Result<Seq, StoreError> {
         let mut statement =
             self.conn().prepare_cached("SELECT seq, timestamp FROM event_log WHERE seq >= ?1 ORDER BY seq LIMIT 1")?;
-        let (mut low, mut high) = (1, self.last_seq()? + 1);
+        let (mut low, mut high) = (first, self.last_seq()? + 1);
         while low < high {
             let middle = low + (high - low) / 2;
             let row = statement.query_row([middle], |row| Ok((row.get::<_, Seq>(0)?, time(row, 1)?))).optional()?;
@@ -273,39 +262,65 @@ impl Reader<'_> {
 
     /// The events that `query` wants.
     ///
-    /// Type, severity, task and agent are found through blocks; the other conditions are tried row by
-    /// row.
+    /// All conditions but texts are found through blocks; within them, and for texts, rows are tried
+    /// one by one.
     ///
     /// # Errors
     /// What the disk said.
     pub fn events(&self, query: &EventQuery) -> Result<Vec<Record>, StoreError> {
+        Ok(self.events_page(query, usize::MAX)?.records)
+    }
+
+    /// The events that `query` wants, as far as looking at `scan_rows_max` positions brings them.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn events_page(&self, query: &EventQuery, scan_rows_max: usize) -> Result<EventPage, StoreError> {
         let limit = query.limit.clamp(1, EVENTS_LIMIT_MAX);
-        let mut bounds = query.after.map_or(1, |s| s.saturating_add(1)).max(1)
-            ..=query.before.map_or(Seq::MAX, |s| s.saturating_sub(1));
-        if let Some(since) = query.since {
-            bounds = self.seq_at(since)?.max(*bounds.start())..=*bounds.end();
-        }
-        if let Some(until) = query.until {
-            let past = self.seq_at(until.plus(std::time::Duration::from_micros(1)))?;
-            bounds = *bounds.start()..=(past - 1).min(*bounds.end());
-        }
         let (sql, values) = select::statement(query);
         let mut statement = self.conn().prepare_cached(&sql)?;
-        let mut found = Vec::new();
-        for range in blocks::of_query(self.conn(), query, &bounds)? {
-            let mut all: Vec<Value> = vec![
+        let mut budget = Seq::try_from(scan_rows_max).unwrap_or(Seq::MAX).max(1);
+        let mut page = EventPage { records: Vec::new(), searched_to: None };
+        for whole in self.ranges(query)? {
+            let range = part(&whole, budget, query.newest_first);
+            budget -= range.end() - range.start() + 1;
+            let mut all = vec![
                 Value::Integer(*range.start()),
                 Value::Integer(*range.end()),
-                Value::Integer((limit - found.len()) as i64),
+                Value::Integer((limit - page.records.len()) as i64),
             ];
             all.extend(values.iter().cloned());
             for row in statement.query_map(params_from_iter(all), record)? {
-                found.push(row?);
+                page.records.push(row?);
             }
-            if found.len() >= limit {
+            if page.records.len() >= limit {
+                page.searched_to = page.records.last().map(|record| record.seq);
+                break;
+            }
+            if budget <= 0 {
+                page.searched_to = Some(if query.newest_first { *range.start() } else { *range.end() });
                 break;
             }
         }
-        Ok(found)
+        Ok(page)
+    }
+
+    /// The stretches of the log that can hold what `query` wants, in the order of the answer.
+    fn ranges(&self, query: &EventQuery) -> Result<Vec<RangeInclusive<Seq>>, StoreError> {
+        let bounds = self.bounds(query)?;
+        if bounds.is_empty() { Ok(Vec::new()) } else { blocks::of_query(self.conn(), query, &bounds) }
+    }
+
+    /// The positions that the query's positions and times leave.
+    fn bounds(&self, query: &EventQuery) -> Result<RangeInclusive<Seq>, StoreError> {
+        let mut first = query.after.map_or(1, |s| s.saturating_add(1)).max(1);
+        let mut last = query.before.map_or(Seq::MAX, |s| s.saturating_sub(1)).min(self.last_seq()?);
+        if let Some(since) = query.since {
+            first = first.max(self.seq_at(since)?);
+        }
+        if let Some(until) = query.until {
+            last = last.min(self.seq_at(until.plus(Duration::from_micros(1)))? - 1);
+        }
+        Ok(first..=last)
     }
 }

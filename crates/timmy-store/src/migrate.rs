@@ -11,17 +11,26 @@ use timmy_domain::Timestamp;
 use crate::{StoreError, create};
 
 /// Every step, in order. A step that has been released is never edited.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     include_str!("../migrations/0001_events.sql"),
     include_str!("../migrations/0002_thoughts.sql"),
     include_str!("../migrations/0003_messages.sql"),
     include_str!("../migrations/0004_folders.sql"),
     include_str!("../migrations/0005_access.sql"),
     include_str!("../migrations/0006_state.sql"),
+    include_str!("../migrations/0007_retention.sql"),
 ];
 
 /// The version of the newest schema.
 pub(crate) const LATEST: i64 = STEPS.len() as i64;
+
+/// The first version whose logs are signed.
+const SIGNED_SINCE: i64 = 7;
+
+/// Whether a log of this version is signed.
+pub(crate) const fn is_signed(version: i64) -> bool {
+    version >= SIGNED_SINCE
+}
 
 /// Written into the header of the file (offset 68): the letters `Timy`.
 pub(crate) const APPLICATION_ID: i64 = 0x5469_6D79;
@@ -107,14 +116,18 @@ pub(crate) fn copy_before(conn: &Connection, path: &Path, version: i64, now: Tim
 }
 
 /// The copies made before migrations, oldest first: their names sort by time.
-fn copies(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
+pub(crate) fn copies(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let prefix = create::beside(path, ".before-");
     let prefix = prefix.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let entries = fs::read_dir(folder).map_err(|e| StoreError::io("the folder of the database cannot be read", &e))?;
     let mut found: Vec<PathBuf> = entries
         .filter_map(Result::ok)
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with(&prefix))
+        .filter(|entry| {
+            // What a restore moved aside is named alike, and is never counted here nor removed.
+            let name = entry.file_name().to_string_lossy().into_owned();
+            name.strip_prefix(&prefix).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        })
         .map(|entry| entry.path())
         .collect();
     found.sort();

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::thread;
+use std::time::Instant;
 
 use rusqlite::Connection;
 use timmy_domain::{NewEvent, Seq, Timestamp};
@@ -11,10 +12,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::block_on::block_on;
 use crate::readers::Readers;
+use crate::signing::Signer;
 use crate::stats::Counters;
 use crate::tx::Prepared;
-use crate::writer::{self, COMMANDS_QUEUED_MAX, Command, Shared, Typed};
-use crate::{ChainReport, CheckReport, Reader, StoreError, StoreStats, Tx, check, create, log, migrate, verify};
+use crate::writer::{self, COMMANDS_QUEUED_MAX, Command, Full, Shared, Typed};
+use crate::{
+    ChainReport, CheckReport, Reader, StoreError, StorePace, StoreStats, Tx, check, create, log, migrate, signing,
+    spent, verify, watched,
+};
 
 /// Where the time comes from.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -24,6 +29,9 @@ pub type Random = Arc<dyn Fn(&mut [u8]) + Send + Sync>;
 
 /// Fewest reader threads.
 const READERS_MIN: usize = 2;
+
+/// Connections for reading on the caller's own thread.
+const READERS_HERE: usize = 2;
 
 /// Most reader threads.
 const READERS_MAX: usize = 4;
@@ -35,11 +43,13 @@ pub struct Options {
     pub readers: usize,
     /// Whether nothing may be written: no creation, no migration, no writer.
     pub read_only: bool,
+    /// Whether the statements of the readers are noted, for [`watched`](crate::watched).
+    pub watched: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { readers: READERS_MIN, read_only: false }
+        Self { readers: READERS_MIN, read_only: false, watched: false }
     }
 }
 
@@ -59,6 +69,7 @@ struct Inner {
     head: watch::Receiver<Seq>,
     stopped: Arc<OnceLock<String>>,
     counters: Arc<Counters>,
+    full: Arc<Full>,
     closed: AtomicI64,
 }
 
@@ -84,7 +95,10 @@ impl Store {
             check::Found::Nothing if options.read_only => {
                 return Err(StoreError::Missing { path: path.display().to_string() });
             }
-            check::Found::Nothing => create::create(path)?,
+            check::Found::Nothing => create::create(path, &random, clock())?,
+        }
+        if !options.read_only {
+            create::roll_back(path)?;
         }
         let first = create::open_reader(path)?;
         let version = check::content(&first, path)?;
@@ -96,7 +110,12 @@ impl Store {
             Some(mut conn) if version < migrate::LATEST => {
                 drop(first);
                 migrate::copy_before(&conn, path, version, clock())?;
+                if !migrate::is_signed(version) {
+                    // A key that lies here signed another database; it may sign this one.
+                    signing::demote(path)?;
+                }
                 migrate::to_latest(&mut conn)?;
+                crate::space::learn_to_shrink(&conn)?;
                 (create::open_reader(path)?, Some(conn))
             }
             writer => (first, writer),
@@ -107,13 +126,21 @@ impl Store {
         while connections.len() < reader_count {
             connections.push(create::open_reader(path)?);
         }
+        let here = (0..READERS_HERE).map(|_| create::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
+        if options.watched {
+            connections.iter().chain(&here).for_each(watched::begin);
+        }
         let (head, head_seen) = watch::channel(last);
         let (commands, received) = mpsc::channel(COMMANDS_QUEUED_MAX);
         let stopped = Arc::new(OnceLock::new());
         let counters = Arc::new(Counters::default());
-        let shared = Shared { head, stopped: Arc::clone(&stopped), counters: Arc::clone(&counters) };
+        let full = Arc::new(Full::default());
+        let shared =
+            Shared { head, stopped: Arc::clone(&stopped), counters: Arc::clone(&counters), full: Arc::clone(&full) };
         if let Some(conn) = writer {
-            start_writer(conn, clock, random, received, shared)?;
+            let signer = signing::settle(&conn, path, &random, clock())?;
+            signing::promote(path)?;
+            start_writer(conn, clock, random, signer, received, shared)?;
         }
         Ok(Self {
             inner: Arc::new(Inner {
@@ -121,11 +148,12 @@ impl Store {
                 read_only: options.read_only,
                 schema_version: migrate::LATEST,
                 reader_count,
-                readers: Readers::start(connections)?,
+                readers: Readers::start(connections, here)?,
                 commands,
                 head: head_seen,
                 stopped,
                 counters,
+                full,
                 closed: AtomicI64::new(0),
             }),
         })
@@ -143,8 +171,11 @@ impl Store {
         work: impl FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
+        let asked = Instant::now();
         self.send(Command::Work(Box::new(Typed::new(work, reply)))).await?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        let answer = answer.await.map_err(|_| StoreError::Closed)?;
+        spent::note(asked.elapsed());
+        answer
     }
 
     /// Appends `events`, all of them or none, and answers their positions after the COMMIT has
@@ -156,7 +187,7 @@ impl Store {
         let prepared = events.into_iter().map(Prepared::new).collect::<Result<Vec<_>, _>>()?;
         let (reply, answer) = oneshot::channel();
         self.send(Command::Append(prepared, reply)).await?;
-        answer.await.map_err(|_| StoreError::Closed)?.map(Iterator::collect)
+        answer.await.map_err(|_| StoreError::Closed)?.map(|(seqs, _)| seqs.collect())
     }
 
     /// Runs `work` on a reader thread, over one state of the data.
@@ -168,6 +199,18 @@ impl Store {
         work: impl FnOnce(&Reader<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.inner.readers.read(work).await
+    }
+
+    /// [`Store::read`], on the caller's own thread when a connection is free there. It saves two changes of
+    /// thread, so it is meant for work of microseconds: a bounded number of rows that an index finds.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub async fn read_here<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Reader<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.inner.readers.read_here(work).await
     }
 
     /// [`Store::write`], for a thread that has no runtime.
@@ -232,6 +275,19 @@ impl Store {
         self.inner.stopped.get().cloned()
     }
 
+    /// Since when the disk is full: writes are refused with [`StoreError::DiskFull`] until one is stored
+    /// again. `None` when there is room.
+    #[must_use]
+    pub fn full_since(&self) -> Option<Timestamp> {
+        self.inner.full.since().map(Timestamp::from_micros)
+    }
+
+    /// Why nothing is stored right now, for good or for a while, in words.
+    #[must_use]
+    pub fn writes_refused(&self) -> Option<String> {
+        self.writes_stopped().or_else(|| self.full_since().map(|_| "the disk is full".to_owned()))
+    }
+
     /// Figures about the store.
     #[must_use]
     pub fn stats(&self) -> StoreStats {
@@ -250,6 +306,23 @@ impl Store {
             last_seq: self.last_seq(),
             readers: inner.reader_count,
             writes_stopped: self.writes_stopped(),
+        }
+    }
+
+    /// How fast the store is, and how much is asked of it.
+    #[must_use]
+    pub fn pace(&self) -> StorePace {
+        let (commits, latest_commits_micros) = self.inner.counters.commits();
+        let readers = self.inner.readers.figures();
+        StorePace {
+            commits,
+            latest_commits_micros,
+            writer_queue_max: COMMANDS_QUEUED_MAX,
+            failed_batches: self.inner.counters.failed.get(),
+            reads: readers.took.spread(),
+            failed_reads: readers.failed.get(),
+            readers_busy: readers.busy.get(),
+            reads_waiting: self.inner.readers.waiting(),
         }
     }
 
@@ -301,17 +374,19 @@ fn start_writer(
     conn: Connection,
     clock: Clock,
     random: Random,
+    signer: Signer,
     commands: mpsc::Receiver<Command>,
     shared: Shared,
 ) -> Result<(), StoreError> {
     thread::Builder::new()
         .name("store-writer".to_owned())
-        .spawn(move || writer::serve(conn, clock, random, commands, &shared))
+        .spawn(move || writer::serve(conn, clock, random, signer, commands, &shared))
         .map(drop)
         .map_err(|e| StoreError::io("the writer thread did not start", &e))
 }
 
-async fn in_background<T: Send + 'static>(
+/// Runs `work` on a thread of its own.
+pub(crate) async fn in_background<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {

@@ -2,13 +2,14 @@
 
 use std::ops::Deref;
 
-use rusqlite::{Connection, Statement};
+use rusqlite::Connection;
 use timmy_domain::event::EVENT_DATA_BYTES_MAX;
 use timmy_domain::{MessageId, NewEvent, Seq, ThoughtId, Timestamp};
 use uuid::Uuid;
 
 use crate::chain::Head;
-use crate::log;
+use crate::log::Inserter;
+use crate::signing::Signer;
 use crate::{Clock, Random, Reader, StoreError};
 
 /// Bytes of randomness drawn at once, so that an event does not cost a call of its own.
@@ -39,26 +40,36 @@ impl Prepared {
 /// the work has written so far.
 pub struct Tx<'conn> {
     reader: Reader<'conn>,
-    insert: Statement<'conn>,
+    insert: Inserter<'conn>,
     clock: Clock,
+    signer: Option<Signer>,
     entropy: Entropy,
-    scratch: Vec<u8>,
     head: Head,
     now: Timestamp,
 }
 
 impl<'conn> Tx<'conn> {
     /// A hold on `conn`. The head is set at the beginning of every batch.
-    pub(crate) fn new(conn: &'conn Connection, clock: Clock, random: Random) -> Result<Self, StoreError> {
+    pub(crate) fn new(
+        conn: &'conn Connection,
+        clock: Clock,
+        random: Random,
+        signer: Option<Signer>,
+    ) -> Result<Self, StoreError> {
         Ok(Self {
             reader: Reader::new(conn),
-            insert: log::prepare_insert(conn)?,
+            insert: Inserter::new(conn)?,
             clock,
+            signer,
             entropy: Entropy::new(random),
-            scratch: Vec::new(),
             head: Head { seq: 0, hash: [0; 32], at: Timestamp::EPOCH },
             now: Timestamp::EPOCH,
         })
+    }
+
+    /// What signs the end of the log; `None` only where nothing is signed.
+    pub(crate) fn signer(&self) -> Option<&Signer> {
+        self.signer.as_ref()
     }
 
     /// The end of the log as this work sees it.
@@ -94,8 +105,7 @@ impl<'conn> Tx<'conn> {
     pub(crate) fn append_prepared(&mut self, event: &Prepared) -> Result<Seq, StoreError> {
         let random = self.entropy.draw();
         let id = uuid::Builder::from_unix_timestamp_millis(millis(self.now), &random).into_uuid();
-        let (conn, insert) = (self.reader.conn(), &mut self.insert);
-        self.head = log::insert(conn, insert, &self.head, event, id, self.now, &mut self.scratch)?;
+        self.head = self.insert.insert(self.reader.conn(), &self.head, event, id, self.now)?;
         Ok(self.head.seq)
     }
 

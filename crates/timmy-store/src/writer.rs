@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,7 @@ use timmy_domain::Seq;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::readers::panicked;
+use crate::signing::Signer;
 use crate::stats::Counters;
 use crate::tx::{Prepared, Tx};
 use crate::{Clock, Random, StoreError, log};
@@ -28,10 +30,14 @@ const BATCH_COMMANDS_MAX: usize = 4_096;
 /// How long one batch may grow, in milliseconds.
 const BATCH_GROWTH_MS_MAX: u64 = 5;
 
+/// The positions of what was appended, and the events themselves.
+pub(crate) type Appended = (Range<Seq>, Vec<Prepared>);
+
 /// What the writer is asked to do.
 pub(crate) enum Command {
-    /// Append events, all of them or none. Answers their positions.
-    Append(Vec<Prepared>, oneshot::Sender<Result<Range<Seq>, StoreError>>),
+    /// Append events, all of them or none. Answers their positions, and gives the events back: taking
+    /// them apart costs their caller's thread less than this one, which everybody waits for.
+    Append(Vec<Prepared>, oneshot::Sender<Result<Appended, StoreError>>),
     /// Run a piece of work.
     Work(Box<dyn Job>),
     /// End the thread; answers when the connection is closed.
@@ -42,6 +48,8 @@ pub(crate) enum Command {
 pub(crate) trait Job: Send {
     /// Does the work. `Err` asks for a rollback of this work alone.
     fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), ()>;
+    /// What the work itself failed with, when it did.
+    fn failure(&self) -> Option<&StoreError>;
     /// Tells the caller; `fault` is what befell the whole batch.
     fn answer(self: Box<Self>, fault: Option<StoreError>);
 }
@@ -72,6 +80,10 @@ where
         outcome
     }
 
+    fn failure(&self) -> Option<&StoreError> {
+        self.result.as_ref()?.as_ref().err()
+    }
+
     fn answer(self: Box<Self>, fault: Option<StoreError>) {
         let answer = match (self.result, fault) {
             // Work that failed by itself keeps its own reason.
@@ -87,15 +99,23 @@ where
 
 /// Somebody in the batch who waits for the commit.
 enum Waiting {
-    Append { seqs: Range<Seq>, reply: oneshot::Sender<Result<Range<Seq>, StoreError>> },
+    Append { done: Appended, reply: oneshot::Sender<Result<Appended, StoreError>> },
     Work(Box<dyn Job>),
 }
 
 impl Waiting {
+    /// The failure of work that met a full disk.
+    fn full(&self) -> Option<&StoreError> {
+        match self {
+            Self::Append { .. } => None,
+            Self::Work(job) => job.failure().filter(|error| **error == StoreError::DiskFull),
+        }
+    }
+
     fn answer(self, fault: Option<StoreError>) {
         match self {
-            Self::Append { seqs, reply } => {
-                let _ = reply.send(fault.map_or(Ok(seqs), Err));
+            Self::Append { done, reply } => {
+                let _ = reply.send(fault.map_or(Ok(done), Err));
             }
             Self::Work(job) => job.answer(fault),
         }
@@ -107,6 +127,32 @@ pub(crate) struct Shared {
     pub head: watch::Sender<Seq>,
     pub stopped: Arc<OnceLock<String>>,
     pub counters: Arc<Counters>,
+    pub full: Arc<Full>,
+}
+
+/// Since when the disk is full, as the writer found it.
+#[derive(Debug, Default)]
+pub(crate) struct Full(AtomicI64);
+
+impl Full {
+    /// Since when, in microseconds; `None` when the last write was stored.
+    pub(crate) fn since(&self) -> Option<i64> {
+        Some(self.0.load(Ordering::Acquire)).filter(|micros| *micros != 0)
+    }
+
+    /// A write was refused at `micros` because the disk is full. The first one counts.
+    fn begin(&self, micros: i64) {
+        if self.0.compare_exchange(0, micros.max(1), Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            tracing::error!("the disk is full; nothing is stored until there is room");
+        }
+    }
+
+    /// A write was stored.
+    fn end(&self) {
+        if self.0.swap(0, Ordering::AcqRel) != 0 {
+            tracing::info!("the disk has room again");
+        }
+    }
 }
 
 /// The life of the writer thread.
@@ -114,10 +160,11 @@ pub(crate) fn serve(
     conn: Connection,
     clock: Clock,
     random: Random,
+    signer: Signer,
     mut commands: mpsc::Receiver<Command>,
     shared: &Shared,
 ) {
-    let end = match Tx::new(&conn, clock, random) {
+    let end = match Tx::new(&conn, clock, random, Some(signer)) {
         Ok(tx) => Writer { conn: &conn, tx, shared, waiting: Vec::new() }.run(&mut commands),
         Err(error) => {
             tracing::error!(%error, "the writer did not start");
@@ -169,6 +216,7 @@ impl Writer<'_> {
             Ok(head) => head,
             Err(fault) => {
                 self.undo();
+                self.note_full(&fault);
                 refuse(first, &fault);
                 return None;
             }
@@ -202,21 +250,33 @@ impl Writer<'_> {
         let begun = Instant::now();
         let head = self.tx.head();
         let fault = match fault {
-            None => log::commit(self.conn, (head.seq != before).then_some(&head)).err(),
+            None => log::commit(self.conn, (head.seq != before).then_some(&head), self.tx.signer()).err(),
             fault => fault,
         };
+        let refused = fault.as_ref().or_else(|| self.waiting.iter().find_map(Waiting::full));
+        if let Some(refused) = refused {
+            self.note_full(refused);
+        }
         if fault.is_none() {
             let rows = u64::try_from(head.seq - before).unwrap_or(0);
             let micros = i64::try_from(begun.elapsed().as_micros()).unwrap_or(i64::MAX);
             self.shared.counters.committed(rows, micros);
             if rows > 0 {
+                self.shared.full.end();
                 self.shared.head.send_replace(head.seq);
             }
         } else {
+            self.shared.counters.failed.one();
             self.undo();
         }
         for waiting in self.waiting.drain(..) {
             waiting.answer(fault.clone());
+        }
+    }
+
+    fn note_full(&self, refused: &StoreError) {
+        if *refused == StoreError::DiskFull {
+            self.shared.full.begin(self.tx.now().micros());
         }
     }
 
@@ -236,13 +296,15 @@ impl Writer<'_> {
                 // Bodies were checked before, so what fails here is the disk: the batch is lost.
                 let outcome = events.iter().try_for_each(|event| self.tx.append_prepared(event).map(drop));
                 let seqs = first..self.tx.head().seq + 1;
-                self.waiting.push(Waiting::Append { seqs, reply });
+                self.waiting.push(Waiting::Append { done: (seqs, events), reply });
                 outcome.map(|()| None)
             }
             Command::Work(mut job) => {
                 let before = self.tx.head();
                 let outcome = log::savepoint(self.conn).and_then(|()| match job.run(&mut self.tx) {
                     Ok(()) => log::release(self.conn),
+                    // A full disk takes the whole batch back, and with it the savepoint.
+                    Err(()) if self.conn.is_autocommit() => Err(job.failure().cloned().unwrap_or(StoreError::DiskFull)),
                     Err(()) => {
                         self.tx.set_head(before);
                         log::rollback_to_savepoint(self.conn)

@@ -47,16 +47,35 @@ pub fn engine(providers: Vec<Arc<dyn Provider>>, settings: Settings) -> Engine {
     engine
 }
 
+/// The same, with the statements of its store noted for `timmy_store::watched`.
+#[must_use]
+pub fn watched(providers: Vec<Arc<dyn Provider>>, settings: Settings) -> Engine {
+    let home = TempDir::new().expect("a temporary home");
+    let options = Options { watched: true, ..Options::default() };
+    let mut engine = Engine::open_with(home.path(), FakeClock::default(), providers, settings, options);
+    engine.home = Some(home);
+    engine
+}
+
 impl Engine {
     /// An engine over the home at `path`, not running yet.
     #[must_use]
     pub fn open(path: &Path, clock: FakeClock, providers: Vec<Arc<dyn Provider>>, settings: Settings) -> Self {
+        Self::open_with(path, clock, providers, settings, Options::default())
+    }
+
+    fn open_with(
+        path: &Path,
+        clock: FakeClock,
+        providers: Vec<Arc<dyn Provider>>,
+        settings: Settings,
+        options: Options,
+    ) -> Self {
         // Another start draws other ids, as a real one does.
         let chance = seeded(OPENED.fetch_add(1, Ordering::Relaxed));
         let time = clock.clone();
         let now = Arc::new(move || timmy_core::clock::Clock::now(&time));
-        let store =
-            Store::open(&path.join("timmy.db"), now, chance.source(), Options::default()).expect("the store opens");
+        let store = Store::open(&path.join("timmy.db"), now, chance.source(), options).expect("the store opens");
         let app = App::new(Parts {
             store,
             cascade: Cascade::new(providers),

@@ -66,6 +66,17 @@ pub enum ToolError {
         /// The limit in words.
         limit: String,
     },
+    /// A backup is not what it should be.
+    #[error("{} cannot be used: {finding}", path.display())]
+    BadArchive {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, in words.
+        finding: String,
+    },
+    /// The owner gave the work up.
+    #[error("the work was stopped; nothing of it is left")]
+    Stopped,
     /// Reading or writing failed.
     #[error("{what} failed: {}", plain(source))]
     Io {
@@ -111,6 +122,10 @@ impl ToolError {
                 "Check that the folder still exists and that Timmy's user may read it.".to_owned(),
             ),
             Self::TooLarge { .. } => ("folder_too_large", "Move what does not belong there out of it.".to_owned()),
+            Self::BadArchive { .. } => {
+                ("bad_backup", "Use another backup; `timmy backup list` shows what there is.".to_owned())
+            }
+            Self::Stopped => ("stopped", "Start it again when it suits you.".to_owned()),
             Self::Io { .. } => ("tool_io", "Check the disk and the permissions of the files named here.".to_owned()),
         };
         Problem::unavailable(code, text::one_line(&self.to_string()), hint)

@@ -19,6 +19,7 @@ use repo::Repo;
 use walk::Listing;
 
 mod commits;
+pub mod dry;
 mod kind;
 mod mark;
 mod plain;

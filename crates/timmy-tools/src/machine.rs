@@ -17,10 +17,63 @@ pub struct Machine {
     pub memory_total_bytes: Option<u64>,
     /// Memory of the machine that can be had without swapping, in bytes.
     pub memory_available_bytes: Option<u64>,
+    /// Swap space of the machine in bytes.
+    pub swap_total_bytes: Option<u64>,
+    /// Swap space that is free, in bytes.
+    pub swap_free_bytes: Option<u64>,
+    /// How much work waits for processor, memory and disk; absent where the kernel does not measure it.
+    pub pressure: Pressure,
     /// Size of the disk that holds the given path, in bytes.
     pub disk_total_bytes: Option<u64>,
     /// What this user may still write to that disk, in bytes.
     pub disk_free_bytes: Option<u64>,
+}
+
+/// The share of the last ten seconds in which something waited, in percent.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Pressure {
+    /// Waited for a processor.
+    pub cpu: Option<f64>,
+    /// Waited for memory.
+    pub memory: Option<f64>,
+    /// Waited for a disk.
+    pub io: Option<f64>,
+}
+
+/// Reads the pressure of the machine (Linux, "Pressure Stall Information").
+fn pressure() -> Pressure {
+    let of = |what: &str| fs::read_to_string(format!("/proc/pressure/{what}")).ok().and_then(|text| waited(&text));
+    Pressure { cpu: of("cpu"), memory: of("memory"), io: of("io") }
+}
+
+/// The share of the line `some avg10=1.25 avg60=…`.
+fn waited(text: &str) -> Option<f64> {
+    let line = text.lines().find(|line| line.starts_with("some "))?;
+    let share = line.split_whitespace().find_map(|word| word.strip_prefix("avg10="))?;
+    share.parse().ok().filter(|share: &f64| share.is_finite() && *share >= 0.0)
+}
+
+/// Bytes of the files below `path`, at most `entries_max` of which are looked at; links are not followed. The flag
+/// says whether that was all of them.
+#[must_use]
+pub fn folder_bytes(path: &Path, entries_max: usize) -> (u64, bool) {
+    let (mut bytes, mut seen) = (0_u64, 0_usize);
+    let mut folders = vec![path.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            seen += 1;
+            if seen > entries_max {
+                return (bytes, false);
+            }
+            // Of a link this tells about the link itself.
+            match entry.metadata() {
+                Ok(meta) if meta.is_dir() => folders.push(entry.path()),
+                Ok(meta) if meta.is_file() => bytes = bytes.saturating_add(meta.len()),
+                _ => {}
+            }
+        }
+    }
+    (bytes, true)
 }
 
 /// Measures the machine, and the disk that holds `path`. Reads a few small system files; takes well under a millisecond.
@@ -37,9 +90,18 @@ pub fn measure(path: &Path) -> Machine {
         process_bytes: share.and_then(|text| kilobytes(&text, "Pss")).or_else(resident),
         memory_total_bytes: field("MemTotal"),
         memory_available_bytes: field("MemAvailable"),
+        swap_total_bytes: field("SwapTotal"),
+        swap_free_bytes: field("SwapFree"),
+        pressure: pressure(),
         disk_total_bytes: disk.as_ref().map(|d| d.f_blocks.saturating_mul(d.f_frsize)),
         disk_free_bytes: disk.as_ref().map(|d| d.f_bavail.saturating_mul(d.f_frsize)),
     }
+}
+
+/// What this user may still write to the disk that holds `path`, in bytes.
+#[must_use]
+pub fn disk_free_bytes(path: &Path) -> Option<u64> {
+    rustix::fs::statvfs(path).ok().map(|d| d.f_bavail.saturating_mul(d.f_frsize))
 }
 
 /// The three means of `/proc/loadavg`.
@@ -78,6 +140,27 @@ mod tests {
         assert_eq!(kilobytes(text, "VmRSS"), None);
         assert_eq!(kilobytes("Pss: many kB", "Pss"), None);
         assert_eq!(kilobytes(&format!("Pss: {} kB", u64::MAX), "Pss"), None);
+    }
+
+    #[test]
+    fn pressure_is_the_share_of_the_last_ten_seconds() {
+        let text = "some avg10=1.25 avg60=0.10 avg300=0.00 total=12\nfull avg10=9.00 avg60=0.00 total=0\n";
+        assert_eq!(waited(text), Some(1.25));
+        for bad in ["", "full avg10=1.0", "some avg60=1.0", "some avg10=much", "some avg10=NaN"] {
+            assert_eq!(waited(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_folder_is_summed_up_within_its_bound_and_without_following_links() {
+        let dir = tempfile::tempdir().expect("a folder");
+        fs::create_dir(dir.path().join("in")).expect("made");
+        fs::write(dir.path().join("a"), "12345").expect("written");
+        fs::write(dir.path().join("in/b"), "123").expect("written");
+        std::os::unix::fs::symlink("/", dir.path().join("out")).expect("linked");
+        assert_eq!(folder_bytes(dir.path(), 100), (8, true));
+        assert!(!folder_bytes(dir.path(), 2).1);
+        assert_eq!(folder_bytes(Path::new("/nowhere/at/all"), 9), (0, true));
     }
 
     #[test]

@@ -6,10 +6,12 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 pub mod access;
+pub mod backups;
 pub mod chat;
 pub mod events;
 pub mod health;
 pub mod router;
+pub mod settings;
 pub mod status;
 pub mod stream;
 pub mod thinking;

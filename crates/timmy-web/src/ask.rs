@@ -1,5 +1,6 @@
 //! What a call brings along: fields, queries, names in the address. What does not fit is refused in one shape.
 
+use std::fmt;
 use std::str::FromStr;
 
 use axum::body::Bytes;
@@ -7,12 +8,13 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::{Form, RequestExt};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
 use timmy_domain::problem::Kind;
 use timmy_domain::text::{cut, one_line};
 use timmy_domain::{Problem, Seq};
 
+use crate::auth::{Shape, Visit};
 use crate::errors::Refusal;
 
 /// Bytes a body may hold.
@@ -24,8 +26,8 @@ const COMPLAINT_CHARS_MAX: usize = 200;
 
 /// The refusal of a body that is over its bound.
 #[must_use]
-pub fn too_large() -> Problem {
-    Problem::new(Kind::TooLarge, "too_large", format!("The body is over {BODY_BYTES_MAX} bytes."), "Send less at once.")
+pub fn too_large(bytes_max: usize) -> Problem {
+    Problem::new(Kind::TooLarge, "too_large", format!("The body is over {bytes_max} bytes."), "Send less at once.")
 }
 
 fn unreadable(why: &str, hint: &str) -> Refusal {
@@ -39,7 +41,11 @@ fn unreadable(why: &str, hint: &str) -> Refusal {
 /// When it is longer, or breaks off.
 pub async fn body(request: Request) -> Result<Bytes, Refusal> {
     request.extract::<Bytes, _>().await.map_err(|rejected| {
-        if rejected.status() == 413 { too_large().into() } else { unreadable("the body broke off", "Send it again.") }
+        if rejected.status() == 413 {
+            too_large(BODY_BYTES_MAX).into()
+        } else {
+            unreadable("the body broke off", "Send it again.")
+        }
     })
 }
 
@@ -81,9 +87,13 @@ impl<T: DeserializeOwned + 'static, S: Send + Sync> FromRequest<S> for Fields<T>
         let (parts, inner) = request.into_parts();
         let (encoding, again) = (Encoding::of(&parts.headers), parts.clone());
         let bytes = body(Request::from_parts(parts, inner)).await?;
-        let hint = "docs/routes.md lists the calls; the fields are those of the decisions page.";
+        let hint = "/openapi.json describes every call with its fields.";
         match encoding {
             _ if bytes.is_empty() => serde_json::from_str("{}").map(Self).map_err(|e| unreadable(&e.to_string(), hint)),
+            // Fields have names; a list of values in the order of the fields would be understood too.
+            Encoding::Json if bytes.trim_ascii_start().first() != Some(&b'{') => {
+                Err(unreadable("its body is no object with fields", hint))
+            }
             Encoding::Json => serde_json::from_slice(&bytes).map(Self).map_err(|e| unreadable(&e.to_string(), hint)),
             Encoding::Form => {
                 let form = Request::from_parts(again, bytes.into()).extract::<Form<T>, _>().await;
@@ -119,7 +129,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Named {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
         let path = Path::<String>::from_request_parts(parts, state).await;
-        path.map(|Path(name)| Self(name)).map_err(|_| no_such("thing", ""))
+        // The address of a Markdown twin ends like a file; the name is what stands before.
+        let twin = parts.extensions.get::<Visit>().is_some_and(|visit| visit.shape == Shape::Markdown);
+        let plain = |name: String| match name.strip_suffix(".md") {
+            Some(plain) if twin => plain.to_owned(),
+            _ => name,
+        };
+        path.map(|Path(name)| Self(plain(name))).map_err(|_| no_such("thing", ""))
     }
 }
 
@@ -199,6 +215,65 @@ pub fn position(name: &str, said: Option<&str>) -> Result<Option<Seq>, Refusal> 
     Ok(Some(seq))
 }
 
+/// A whole number of a body, as a number or as the text of a form. `5.0` is whole, as JSON has it; an empty field is
+/// absent.
+///
+/// # Errors
+/// When it is none, or below zero.
+pub fn whole<'d, D: Deserializer<'d>>(from: D) -> Result<Option<u64>, D::Error> {
+    /// The greatest number up to which every whole one has its own floating-point number.
+    const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+    struct Whole;
+    impl<'d> Visitor<'d> for Whole {
+        type Value = Option<u64>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a whole number from 0 on")
+        }
+        fn visit_none<E: serde::de::Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_unit<E: serde::de::Error>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_some<D: Deserializer<'d>>(self, from: D) -> Result<Self::Value, D::Error> {
+            from.deserialize_any(self)
+        }
+        fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Self::Value, E> {
+            Ok(Some(number))
+        }
+        fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<Self::Value, E> {
+            u64::try_from(number).map(Some).map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))
+        }
+        fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Self::Value, E> {
+            let fits = number.fract() == 0.0 && (0.0..=EXACT_MAX).contains(&number);
+            fits.then_some(Some(number as u64)).ok_or_else(|| E::invalid_value(Unexpected::Float(number), &self))
+        }
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+            if text.is_empty() {
+                return Ok(None);
+            }
+            text.parse().map(Some).map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
+        }
+    }
+    from.deserialize_option(Whole)
+}
+
+/// Whether a switch of a query is on.
+///
+/// # Errors
+/// When it is neither on nor off.
+pub fn switch(name: &str, said: Option<&str>) -> Result<bool, Refusal> {
+    match said.unwrap_or_default() {
+        "" | "false" | "0" => Ok(false),
+        "true" | "1" => Ok(true),
+        _ => {
+            let message = format!("`{name}` is true or false.");
+            Err(Problem::invalid("bad_switch", message, "Leave it out for false.").into())
+        }
+    }
+}
+
 /// A list as every call gives it. `items` may hold one more than `limit`; that one only tells that there is more.
 pub fn list<T: serde::Serialize>(
     mut items: Vec<T>,
@@ -221,6 +296,17 @@ mod tests {
         let of = |limit: &str| Window { limit: Some(limit.to_owned()), ..Window::default() }.limit(20).ok();
         assert_eq!((of(""), of("1"), of("1000")), (Some(20), Some(1), Some(1_000)));
         for bad in ["0", "1001", "-1", "1.5", "many", "99999999999999999999", "１"] {
+            assert_eq!(of(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_whole_number_is_a_number_without_a_fraction() {
+        let of = |json: &str| whole(&mut serde_json::Deserializer::from_str(json)).ok();
+        for (json, number) in [("5", Some(5)), ("5.0", Some(5)), ("1e3", Some(1_000)), ("null", None)] {
+            assert_eq!(of(json), Some(number), "{json}");
+        }
+        for bad in ["5.5", "-1", "-1.0", "1e300", "true", "[5]", "\"5 \"", "\"many\""] {
             assert_eq!(of(bad), None, "{bad}");
         }
     }

@@ -22,7 +22,7 @@ const ICON_CACHE: &str = "public, max-age=86400";
 const ICON: &str = "state-idle.svg";
 
 static COMPRESSED: LazyLock<HashMap<&'static str, Bytes>> = LazyLock::new(|| {
-    all().iter().filter_map(|asset| Some((asset.name, Bytes::from(compressed(asset.bytes)?)))).collect()
+    all().iter().filter_map(|asset| Some((asset.name, Bytes::from(compressed(&asset.bytes)?)))).collect()
 });
 
 /// The bytes compressed, unless that does not make them smaller.
@@ -46,7 +46,7 @@ fn answer(asset: &'static Asset, headers: &HeaderMap, cache: &'static str) -> Re
         [(header::CONTENT_TYPE, asset.content_type), (header::CACHE_CONTROL, cache), (header::VARY, "accept-encoding")];
     match COMPRESSED.get(asset.name).filter(|_| reads_gzip(headers)) {
         Some(small) => (plain, [(header::CONTENT_ENCODING, "gzip")], small.clone()).into_response(),
-        None => (plain, Bytes::from_static(asset.bytes)).into_response(),
+        None => (plain, Bytes::from_static(&asset.bytes)).into_response(),
     }
 }
 

@@ -7,8 +7,11 @@ use timmy_core::trust::access::Principal;
 use timmy_domain::Problem;
 use timmy_domain::problem::Kind;
 
+use crate::did::{DID_COOKIE, Did};
 use crate::errors::Refusal;
-use crate::look::{Density, Theme};
+use crate::keys::OwnKeys;
+use crate::look::{Density, Side, Theme};
+use crate::nav;
 use crate::web::Web;
 
 /// The cookie that holds the session's secret.
@@ -17,6 +20,10 @@ pub const SESSION_COOKIE: &str = "timmy_session";
 pub const THEME_COOKIE: &str = "timmy_theme";
 /// The cookie that remembers the density.
 pub const DENSITY_COOKIE: &str = "timmy_density";
+/// The cookie that remembers how wide the side is.
+pub const SIDE_COOKIE: &str = "timmy_side";
+/// The cookie that remembers the keys of the device.
+pub const KEYS_COOKIE: &str = "timmy_keys";
 /// Bytes of a secret that is looked at.
 const SECRET_BYTES_MAX: usize = 256;
 
@@ -38,6 +45,53 @@ pub struct Who {
     pub via: Via,
 }
 
+/// What a device remembers beside theme and density.
+#[derive(Clone, Debug, Default)]
+pub struct Device {
+    /// How wide the side is.
+    pub side: Side,
+    /// Its keys.
+    pub keys: OwnKeys,
+    /// What was done a moment ago, to be told on the next page.
+    pub did: Option<Did>,
+}
+
+/// As what a page is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// As a page.
+    #[default]
+    Page,
+    /// As Markdown.
+    Markdown,
+}
+
+impl Shape {
+    /// The shape that a request to `path`, which the table of routes names `route`, wants: Markdown by its address, or
+    /// because it prefers that.
+    #[must_use]
+    pub fn of(route: &str, path: &str, headers: &HeaderMap) -> Self {
+        let wanted = nav::has_twin(route) && (path.ends_with(".md") || prefers_markdown(headers));
+        if wanted { Self::Markdown } else { Self::Page }
+    }
+}
+
+/// Whether `Accept` names Markdown, and no page before it.
+fn prefers_markdown(headers: &HeaderMap) -> bool {
+    let weight = |kind: &str| {
+        let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
+        lines.flat_map(|line| line.split(',')).find_map(|one| {
+            let mut parts = one.split(';').map(str::trim);
+            let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(kind));
+            if !named {
+                return None;
+            }
+            parts.find_map(|part| part.strip_prefix("q=")).map_or(Some(1.0), |q| q.parse::<f32>().ok())
+        })
+    };
+    weight("text/markdown").is_some_and(|markdown| markdown > 0.0 && markdown >= weight("text/html").unwrap_or(0.0))
+}
+
 /// What a request looks like to the pages: who, how it wants to look, and where it is.
 #[derive(Clone, Debug)]
 pub struct Visit {
@@ -47,6 +101,10 @@ pub struct Visit {
     pub theme: Theme,
     /// The density.
     pub density: Density,
+    /// What else the device remembers.
+    pub device: Device,
+    /// As what a page is wanted.
+    pub shape: Shape,
     /// The address with its query.
     pub path: String,
     /// Whether a script of the page asks, and wants only the changed part.
@@ -132,6 +190,17 @@ pub fn look(headers: &HeaderMap) -> (Theme, Density) {
     (Theme::from_name(word(THEME_COOKIE)), Density::from_name(word(DENSITY_COOKIE)))
 }
 
+/// What else the cookies remember.
+#[must_use]
+pub fn device(headers: &HeaderMap) -> Device {
+    let word = |name| cookie(headers, name).unwrap_or_default();
+    Device {
+        side: Side::from_name(word(SIDE_COOKIE)),
+        keys: OwnKeys::parse(word(KEYS_COOKIE)),
+        did: Did::parse(word(DID_COOKIE)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +215,23 @@ mod tests {
         assert_eq!(cookie(&headers, SESSION_COOKIE), Some("yes="));
         assert_eq!(look(&headers), (Theme::Dark, Density::Comfortable));
         assert_eq!(cookie(&HeaderMap::new(), SESSION_COOKIE), None);
+    }
+
+    #[test]
+    fn markdown_is_wanted_by_address_or_by_preference() {
+        let of = |route: &str, path: &str, accept: &'static str| Shape::of(route, path, &with(header::ACCEPT, accept));
+        let browser = "text/html,application/xhtml+xml,*/*;q=0.8";
+        assert_eq!(of("/talk", "/talk", browser), Shape::Page);
+        assert_eq!(of("/talk", "/talk", "*/*"), Shape::Page);
+        assert_eq!(of("/talk.md", "/talk.md", browser), Shape::Markdown);
+        assert_eq!(of("/index.md", "/index.md", browser), Shape::Markdown);
+        assert_eq!(of("/thinking/{id}", "/thinking/1.md", browser), Shape::Markdown);
+        assert_eq!(of("/talk", "/talk", "text/markdown, text/html;q=0.9"), Shape::Markdown);
+        assert_eq!(of("/talk", "/talk", "text/markdown"), Shape::Markdown);
+        assert_eq!(of("/talk", "/talk", "text/markdown;q=0"), Shape::Page);
+        assert_eq!(of("/talk", "/talk", "text/html, text/markdown;q=0.5"), Shape::Page);
+        assert_eq!(of("/thinking/rows", "/thinking/rows.md", "text/markdown"), Shape::Page);
+        assert_eq!(of("/api/events/{seq}", "/api/events/1.md", "text/markdown"), Shape::Page);
     }
 
     #[test]

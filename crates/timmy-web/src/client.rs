@@ -101,6 +101,14 @@ impl Client {
         self.call(Method::POST, path, Some(body)).await
     }
 
+    /// Puts `body` in place of what is at `path`.
+    ///
+    /// # Errors
+    /// When Timmy refuses, cannot be reached, or is not understood.
+    pub async fn put(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
+        self.call(Method::PUT, path, Some(body)).await
+    }
+
     /// Deletes `path`.
     ///
     /// # Errors
@@ -126,6 +134,24 @@ impl Client {
             }
         }
         Ok(())
+    }
+
+    /// Asks for `path` and hands on each piece of the answer as it comes, until `on_piece` wants no more. Answers
+    /// whether the answer was taken to its end. Dropping the future closes the connection.
+    ///
+    /// # Errors
+    /// When Timmy refuses, cannot be reached, or breaks off.
+    pub async fn download(&self, path: &str, mut on_piece: impl FnMut(&[u8]) -> bool) -> Result<bool, ClientError> {
+        let mut incoming = self.send(Method::GET, path, None).await?;
+        if incoming.status >= 400 {
+            return Err(refusal(incoming.status, &whole(incoming).await?));
+        }
+        while let Some(piece) = incoming.pieces.next().await {
+            if !on_piece(&piece.map_err(ClientError::Unreachable)?) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ClientError> {

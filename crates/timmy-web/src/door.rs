@@ -18,9 +18,12 @@ use timmy_domain::text::{cut, one_line};
 use tokio::time::{Instant, timeout_at};
 
 use crate::ask::{self, BODY_BYTES_MAX, Encoding};
-use crate::auth::{self, Via, Visit, Who};
+use crate::auth::{self, Shape, Via, Visit, Who};
+use crate::did;
 use crate::errors::{self, Broken, Refusal, Style};
 use crate::guard::{self, Origin};
+use crate::lasting;
+use crate::measure;
 use crate::routes::{self, Door};
 use crate::web::Web;
 
@@ -30,6 +33,8 @@ const DRAIN_BYTES_MAX: usize = 16 * 1024 * 1024;
 const DRAIN_SECONDS: u64 = 5;
 /// How long a body may take to arrive, in seconds.
 const BODY_SECONDS_MAX: u64 = 30;
+/// Bytes of a body where the door is open for everybody: a login form with the longest password and way back.
+const STRANGER_BODY_BYTES_MAX: usize = 16 * 1024;
 /// Characters of a panic's message that are kept.
 const PANIC_CHARS_MAX: usize = 300;
 
@@ -45,13 +50,18 @@ pub async fn door(State(web): State<Web>, request: Request, next: Next) -> Respo
     let method = request.method().clone();
     let (visit, response) = match admit(&web, request).await {
         Ok((visit, request)) => {
-            let answered = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+            let answering = measure::traced(&web, visit.as_ref(), request, next);
+            let answered = AssertUnwindSafe(answering).catch_unwind().await;
             let response = match answered {
                 Ok(response) => response,
                 Err(panic) => {
                     let what = words(panic.as_ref());
                     broken(&web, method.as_str(), &path, what).await
                 }
+            };
+            let response = match &visit {
+                Some(visit) => lasting::watched(&web, &visit.who.principal, response),
+                None => response,
             };
             (visit, response)
         }
@@ -62,10 +72,12 @@ pub async fn door(State(web): State<Web>, request: Request, next: Next) -> Respo
             (None, Refusal(problem).into_response())
         }
     };
-    match style {
+    let mut response = match style {
         Style::Json => response,
-        Style::Page => errors::draw(&web, visit.as_ref(), look, response).await,
-    }
+        Style::Page => did::forget(visit.as_ref(), errors::draw(&web, visit.as_ref(), look, response).await),
+    };
+    measure::came(&mut response, visit.as_ref());
+    response
 }
 
 /// What a panic said.
@@ -120,7 +132,7 @@ async fn admit(web: &Web, request: Request) -> Result<(Option<Visit>, Request), 
         }
     };
     // Read as a whole here: a handler that has no use for a body would otherwise leave it on the connection.
-    let mut request = axum::http::Request::from_parts(parts, gathered(body).await?);
+    let mut request = axum::http::Request::from_parts(parts, gathered(body, body_bytes_max(who.is_some())).await?);
     let Some(who) = who else { return Ok((None, request.map(Body::from))) };
     let acts = guard::is_unsafe(request.method());
     if who.via == Via::Cookie && acts {
@@ -147,10 +159,11 @@ async fn known(web: &Web, request: &Parts) -> Result<(Option<Who>, Origin), Prob
     if origin == Origin::Foreign && (acts || headers.contains_key(header::UPGRADE)) {
         return Err(guard::forbidden_origin());
     }
-    if declared_bytes(headers).is_some_and(|bytes| bytes > BODY_BYTES_MAX as u64) {
-        return Err(ask::too_large());
-    }
     let door = request.extensions.get::<MatchedPath>().map_or(Door::Owner, |path| routes::door_of(path.as_str()));
+    let bytes_max = body_bytes_max(door != Door::Open);
+    if declared_bytes(headers).is_some_and(|bytes| bytes > bytes_max as u64) {
+        return Err(ask::too_large(bytes_max));
+    }
     if door == Door::Open {
         return Ok((None, origin));
     }
@@ -166,16 +179,21 @@ async fn known(web: &Web, request: &Parts) -> Result<(Option<Who>, Origin), Prob
     Ok((Some(who), origin))
 }
 
+/// Bytes a body may hold. A stranger has nothing long to say: many connections at once must not fill the memory.
+fn body_bytes_max(known: bool) -> usize {
+    if known { BODY_BYTES_MAX } else { STRANGER_BODY_BYTES_MAX }
+}
+
 /// The whole body, within its bounds.
-async fn gathered(mut body: BodyDataStream) -> Result<Bytes, Refusal> {
+async fn gathered(mut body: BodyDataStream, bytes_max: usize) -> Result<Bytes, Refusal> {
     let broken_off = || Problem::invalid("broken_off", "The body broke off, or came too slowly.", "Send it again.");
     let until = Instant::now() + Duration::from_secs(BODY_SECONDS_MAX);
     let mut whole = Vec::new();
     while let Some(more) = timeout_at(until, body.next()).await.map_err(|_| broken_off())? {
         let more = more.map_err(|_| broken_off())?;
-        if whole.len() + more.len() > BODY_BYTES_MAX {
+        if whole.len() + more.len() > bytes_max {
             drain(body);
-            return Err(ask::too_large().into());
+            return Err(ask::too_large(bytes_max).into());
         }
         whole.extend_from_slice(&more);
     }
@@ -198,11 +216,14 @@ fn forbidden_scope(needed: Scope) -> Problem {
 fn visit(request: &axum::http::Request<Bytes>, who: Who) -> Visit {
     let headers = request.headers();
     let (theme, density) = auth::look(headers);
+    let route = request.extensions().get::<MatchedPath>().map_or("", |path| path.as_str());
     let page = headers.get("hx-current-url").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
     Visit {
         who,
         theme,
         density,
+        device: auth::device(headers),
+        shape: Shape::of(route, request.uri().path(), headers),
         path: request.uri().path_and_query().map_or("/", |p| p.as_str()).to_owned(),
         script: headers.get("hx-request").is_some_and(|v| v == "true"),
         page,

@@ -7,10 +7,13 @@ use axum::response::{Html, IntoResponse, Response};
 use timmy_domain::Problem;
 use timmy_domain::problem::Kind;
 use timmy_store::StoreError;
+use tokio::time::Instant;
 
-use crate::auth::Visit;
+use crate::auth::{Shape, Visit};
 use crate::look::failure::{BareFailurePage, Failure, FailurePage};
+use crate::look::markdown::{self, Twin};
 use crate::look::{Density, Theme};
+use crate::measure::Rendered;
 use crate::pages;
 use crate::web::Web;
 
@@ -50,8 +53,16 @@ impl IntoResponse for Refusal {
         if problem.kind == Kind::Unauthenticated {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
         }
+        retry_after(&problem, &mut response);
         response.extensions_mut().insert(problem);
         response
+    }
+}
+
+/// Says in the header when it is worth trying again, when that is known.
+pub fn retry_after(problem: &Problem, response: &mut Response) {
+    if let Some(seconds) = problem.retry_seconds {
+        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
     }
 }
 
@@ -70,7 +81,7 @@ pub fn unknown_route() -> Problem {
     Problem::unknown(
         "unknown_route",
         "No page and no call has this address.",
-        "Choose a page from the navigation; programs find every call in docs/routes.md.",
+        "Choose a page from the navigation; programs find every call in /openapi.json.",
     )
 }
 
@@ -85,7 +96,7 @@ pub async fn wrong_method() -> Response {
         Kind::Unknown,
         "wrong_method",
         "This address does not know that verb.",
-        "docs/routes.md lists every call with its verbs.",
+        "/openapi.json lists every call with its verbs.",
     );
     let mut response = Refusal(problem).into_response();
     *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
@@ -130,10 +141,37 @@ pub fn page(template: &impl Template) -> Answer {
 /// # Errors
 /// When the template cannot be drawn.
 pub fn page_with(status: StatusCode, template: &impl Template) -> Answer {
+    let began = Instant::now();
     let drawn = template.render().map_err(|error| {
         Problem::unavailable("page_failed", format!("The page could not be drawn: {error}."), "Load it again.")
     })?;
-    Ok((status, Html(drawn)).into_response())
+    let mut response = (status, Html(drawn)).into_response();
+    response.extensions_mut().insert(Rendered(began.elapsed()));
+    Ok(response)
+}
+
+/// A page with a Markdown twin, as what was asked for.
+///
+/// # Errors
+/// When the template cannot be drawn.
+pub fn show(visit: &Visit, view: &(impl Template + Twin)) -> Answer {
+    show_with(StatusCode::OK, visit, view)
+}
+
+/// A page with a Markdown twin and another status.
+///
+/// # Errors
+/// When the template cannot be drawn.
+pub fn show_with(status: StatusCode, visit: &Visit, view: &(impl Template + Twin)) -> Answer {
+    let mut response = match visit.shape {
+        Shape::Page => page_with(status, view)?,
+        Shape::Markdown => {
+            let kind = [(header::CONTENT_TYPE, "text/markdown; charset=utf-8")];
+            (status, kind, markdown::twin(view)).into_response()
+        }
+    };
+    response.headers_mut().insert(header::VARY, header::HeaderValue::from_static("accept"));
+    Ok(response)
 }
 
 /// Draws a refusal or fault as a page. `visit` is there when somebody came in.
@@ -156,7 +194,15 @@ pub async fn draw(web: &Web, visit: Option<&Visit>, look: (Theme, Density), resp
         Some(shell) => page_with(status, &FailurePage { shell, failure }),
         None => page_with(status, &BareFailurePage { theme: look.0, density: look.1, failure }),
     };
-    drawn.unwrap_or(response)
+    match drawn {
+        Ok(mut page) => {
+            if let Some(problem) = response.extensions().get::<Problem>() {
+                retry_after(problem, &mut page);
+            }
+            page
+        }
+        Err(_) => response,
+    }
 }
 
 #[cfg(test)]

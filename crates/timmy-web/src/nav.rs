@@ -114,12 +114,52 @@ pub const PAGES: &[Page] = &[
         title: "Health",
         blurb: "Whether every part of Timmy is well.",
     },
+    Page {
+        route: "/settings",
+        group: Group::Systems,
+        key: ',',
+        icon: "settings",
+        title: "Settings",
+        blurb: "What this device, this house and its file are set to.",
+    },
 ];
 
 /// The page at `route`, when there is one.
 #[must_use]
 pub fn page(route: &str) -> Option<&'static Page> {
     PAGES.iter().find(|page| page.route == route)
+}
+
+/// Pages behind others, which have a Markdown twin too, as the table of routes names them.
+const DETAILS: [&str; 3] = ["/keys", "/thinking/{id}", "/swarm/events/{seq}"];
+
+/// Whether the route `path`, as the table of routes names it, is a page with a Markdown twin, or is one.
+#[must_use]
+pub fn has_twin(path: &str) -> bool {
+    let path = path.strip_suffix(".md").unwrap_or(path);
+    path == "/index" || page(path).is_some() || DETAILS.contains(&path)
+}
+
+/// The address of the Markdown twin of the page at `address`, when it is a page: `/talk?about=1` gives
+/// `/talk.md?about=1`.
+#[must_use]
+pub fn twin(address: &str) -> Option<String> {
+    let (path, rest) = address.split_at(address.find(['?', '#']).unwrap_or(address.len()));
+    let id = |prefix: &str, fits: fn(u8) -> bool| {
+        path.strip_prefix(prefix).is_some_and(|id| !id.is_empty() && id.bytes().all(fits))
+    };
+    let uuid = path.len() == "/thinking/".len() + 36;
+    match path {
+        "/" => Some(format!("/index.md{rest}")),
+        _ if page(path).is_some()
+            || DETAILS.contains(&path)
+            || uuid && id("/thinking/", |b| b.is_ascii_hexdigit() || b == b'-')
+            || id("/swarm/events/", |b| b.is_ascii_digit()) =>
+        {
+            Some(format!("{path}.md{rest}"))
+        }
+        _ => None,
+    }
 }
 
 /// The groups that have a page.
@@ -138,6 +178,28 @@ mod tests {
                 assert_ne!(page.route, other.route);
                 assert_ne!(page.key, other.key, "{} and {}", page.title, other.title);
             }
+        }
+    }
+
+    #[test]
+    fn pages_have_twins_and_fragments_have_none() {
+        let rows = [
+            ("/", Some("/index.md")),
+            ("/talk?about=1#say", Some("/talk.md?about=1#say")),
+            ("/swarm/events/12", Some("/swarm/events/12.md")),
+            (
+                "/thinking/0198f3a0-0000-7000-8000-000000000000",
+                Some("/thinking/0198f3a0-0000-7000-8000-000000000000.md"),
+            ),
+            ("/thinking/rows", None),
+            ("/thinking/status", None),
+            ("/swarm/events/export", None),
+            ("/swarm/events/", None),
+            ("/login", None),
+            ("/talk.md", None),
+        ];
+        for (address, wanted) in rows {
+            assert_eq!(twin(address).as_deref(), wanted, "{address}");
         }
     }
 

@@ -12,19 +12,25 @@ use timmy_domain::{Life, Seq};
 use timmy_store::{Reader, StoreError};
 
 use crate::auth::Visit;
+use crate::did::Did;
 use crate::errors::Refusal;
 use crate::guard;
 use crate::look::{Bar, Clock, Notice, Now, Pulse, Shell, State, Tone};
 use crate::nav;
 use crate::web::Web;
 
+pub mod backups;
 pub mod doing;
 pub mod events;
 pub mod health;
 pub mod home;
+pub mod keys;
 pub mod login;
 pub mod look;
 pub mod models;
+pub mod palette;
+pub mod password;
+pub mod settings;
 pub mod steer;
 pub mod talk;
 pub mod thinking;
@@ -46,6 +52,17 @@ impl Around {
     }
 }
 
+/// [`gather`] on this very thread, for pages that want only a bounded number of rows that an index finds.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn gather_here<T: Send + 'static>(
+    web: &Web,
+    work: impl FnOnce(&Reader<'_>) -> Result<T, StoreError> + Send + 'static,
+) -> Result<(Around, T), Refusal> {
+    Ok(web.app.ctx.store.read_here(move |r| Ok((Around::read(r)?, work(r)?))).await?)
+}
+
 /// Reads what surrounds a page, and what the page itself wants, in one look.
 ///
 /// # Errors
@@ -61,7 +78,7 @@ pub async fn gather<T: Send + 'static>(
 #[must_use]
 pub fn status(web: &Web, around: &Around) -> Status {
     status::decide(Signs {
-        writes_stopped: web.app.ctx.store.writes_stopped(),
+        writes_refused: web.app.ctx.store.writes_refused(),
         parts: &web.app.ctx.reports.all(),
         doing: &web.app.thinking.doing(),
         turns: web.app.talk.turns.count(),
@@ -136,11 +153,14 @@ pub fn shell(web: &Web, visit: &Visit, around: &Around, route: &str) -> Shell {
         now: now(web, &web.clock(), around),
         theme: visit.theme,
         density: visit.density,
+        side: visit.device.side,
+        keys: visit.device.keys.clone(),
         csrf: visit.csrf(),
         version: web.version.clone(),
         host: web.machine.clone(),
         live_seq: around.last_seq,
         notice: None,
+        told: visit.device.did.as_ref().map(Did::told),
     }
 }
 
@@ -149,7 +169,7 @@ pub fn shell(web: &Web, visit: &Visit, around: &Around, route: &str) -> Shell {
 /// # Errors
 /// When the store cannot be read.
 pub async fn shell_alone(web: &Web, visit: &Visit, title: &str) -> Result<Shell, Refusal> {
-    let (around, ()) = gather(web, |_| Ok(())).await?;
+    let (around, ()) = gather_here(web, |_| Ok(())).await?;
     Ok(Shell { title: title.to_owned(), ..shell(web, visit, &around, "") })
 }
 

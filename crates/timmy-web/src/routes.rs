@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::{MethodFilter, MethodRouter};
 
 use crate::web::Web;
-use crate::{api, assets, errors, live, pages};
+use crate::{api, assets, errors, live, metrics, openapi, pages};
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,13 +38,20 @@ pub struct Route {
     pub verbs: &'static str,
     /// Who may call it.
     pub who: Door,
+    /// The handlers of its verbs, as they are written in the table.
+    pub handlers: &'static str,
 }
 
 macro_rules! table {
     ($( $door:ident $path:literal { $verb:ident $handler:path $(, $more:ident $other:path)* } )*) => {
         /// Every route of the server.
         pub const TABLE: &[Route] = &[
-            $( Route { path: $path, verbs: concat!(stringify!($verb) $(, ", ", stringify!($more))*), who: Door::$door }, )*
+            $( Route {
+                path: $path,
+                verbs: concat!(stringify!($verb) $(, ", ", stringify!($more))*),
+                who: Door::$door,
+                handlers: concat!(stringify!($handler) $(, ", ", stringify!($other))*),
+            }, )*
         ];
 
         /// The handlers behind the table. Whoever knocks comes through [`door`](crate::door) first.
@@ -71,10 +78,20 @@ table! {
     Owner "/logout" { POST pages::login::leave }
 
     Owner "/" { GET pages::home::home }
+    Owner "/index.md" { GET pages::home::home }
+    Owner "/talk.md" { GET pages::talk::talk }
+    Owner "/thinking.md" { GET pages::thinking::thinking }
+    Owner "/swarm/events.md" { GET pages::events::events }
+    Owner "/settings.md" { GET pages::settings::settings }
+    Owner "/keys.md" { GET pages::keys::keys }
+    Owner "/health/page.md" { GET pages::health::health }
     Owner "/now" { GET pages::home::now_fragment }
     Owner "/now/rail" { GET pages::home::rail_fragment }
     Owner "/pulse" { GET pages::home::pulse_fragment }
     Owner "/look" { POST pages::look::choose }
+    Owner "/palette" { GET pages::palette::palette }
+    Owner "/palette/find" { GET pages::palette::found }
+    Owner "/keys" { GET pages::keys::keys }
     Owner "/mobile" { GET pages::mobile }
     Owner "/talk" { GET pages::talk::talk, POST pages::talk::say }
     Owner "/talk/{id}/stop" { POST pages::talk::stop }
@@ -84,6 +101,7 @@ table! {
     Owner "/thinking" { GET pages::thinking::thinking }
     Owner "/thinking/rows" { GET pages::thinking::rows }
     Owner "/thinking/status" { GET pages::thinking::status }
+    Owner "/thinking/seeds" { GET pages::thinking::seeds }
     Owner "/thinking/inject" { POST pages::steer::inject }
     Owner "/thinking/think" { POST pages::steer::think }
     Owner "/thinking/stop" { POST pages::steer::stop }
@@ -99,11 +117,22 @@ table! {
     Owner "/watch/{id}/remove" { POST pages::watch::remove }
     Owner "/swarm/events" { GET pages::events::events }
     Owner "/swarm/events/rows" { GET pages::events::rows }
-    Owner "/swarm/events/{seq}" { GET pages::events::event }
+    Owner "/swarm/events/export" { GET pages::events::export::export }
+    Owner "/swarm/events/{seq}" { GET pages::events::one::event }
     Owner "/swarm/live" { GET live::upgrade }
+    Owner "/metrics" { GET metrics::metrics }
+    Owner "/openapi.json" { GET openapi::served }
     Owner "/health/page" { GET pages::health::health }
     Owner "/health/page/parts" { GET pages::health::parts }
     Owner "/health/check" { POST pages::health::check }
+    Owner "/settings" { GET pages::settings::settings }
+    Owner "/settings/keys" { POST pages::keys::choose }
+    Admin "/settings/set" { POST pages::settings::set }
+    Admin "/settings/unset" { POST pages::settings::unset }
+    Admin "/settings/backups" { GET pages::backups::backups }
+    Admin "/settings/backup" { POST pages::backups::make }
+    Admin "/settings/tokens" { POST pages::settings::make_token }
+    Admin "/settings/tokens/revoke" { POST pages::settings::revoke_token }
 
     Owner "/api/status" { GET api::status::status }
     Owner "/api/health" { GET api::health::health }
@@ -130,7 +159,12 @@ table! {
     Owner "/thinking/api/{id}/release" { POST api::thinking::release }
     Owner "/thinking/api/{id}/fewer" { POST api::thinking::fewer }
     Owner "/thinking/api/{id}/unfewer" { POST api::thinking::unfewer }
+    Owner "/api/settings" { GET api::settings::settings }
+    Admin "/api/settings/changes" { POST api::settings::change_all }
+    Admin "/api/backups" { GET api::backups::backups, POST api::backups::make }
     Admin "/api/login/code" { POST api::access::code }
+    Admin "/api/login/password" { GET api::access::password, PUT api::access::set_password, DELETE api::access::remove_password }
+    Admin "/settings/password" { POST pages::password::change }
     Admin "/api/tokens" { GET api::access::tokens, POST api::access::create }
     Admin "/api/tokens/{name}" { DELETE api::access::revoke }
 }
@@ -159,7 +193,24 @@ mod tests {
         let open =
             ["/health", "/healthz", "/readyz", "/static/{hash}/{name}", "/favicon.ico", "/favicon.svg", "/login"];
         assert_eq!(of(Door::Open), open);
-        assert_eq!(of(Door::Admin), ["/api/login/code", "/api/tokens", "/api/tokens/{name}"]);
+        assert_eq!(
+            of(Door::Admin),
+            [
+                "/settings/set",
+                "/settings/unset",
+                "/settings/backups",
+                "/settings/backup",
+                "/settings/tokens",
+                "/settings/tokens/revoke",
+                "/api/settings/changes",
+                "/api/backups",
+                "/api/login/code",
+                "/api/login/password",
+                "/settings/password",
+                "/api/tokens",
+                "/api/tokens/{name}"
+            ]
+        );
         assert_eq!(door_of("/nowhere"), Door::Owner);
     }
 

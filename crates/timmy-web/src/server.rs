@@ -10,6 +10,7 @@ use axum::extract::{DefaultBodyLimit, Request};
 use axum::middleware::{from_fn, from_fn_with_state};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use timmy_domain::tally::{Held, Level};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -20,10 +21,11 @@ use tower_http::compression::{CompressionLayer, CompressionLevel};
 
 use crate::ask::BODY_BYTES_MAX;
 use crate::door::{self, Reached};
+use crate::stall::Stalling;
 use crate::web::{Web, WebParts};
-use crate::{headers, routes};
+use crate::{headers, measure, routes};
 
-/// Connections at once; one more waits until another one has gone.
+/// Connections at once; one more waits until another one has gone. Sockets of the live feed are counted apart.
 pub const CONNECTIONS_MAX: usize = 1_024;
 /// How long a client may take to send the head of a request, in seconds.
 const HEAD_SECONDS: u64 = 10;
@@ -35,6 +37,9 @@ const BUFFER_BYTES_MAX: usize = 64 * 1024;
 const HEADERS_MAX: usize = 64;
 /// Bytes the system buffers for a client that does not read; what is more waits here, where it is counted.
 const SEND_BUFFER_BYTES: usize = 128 * 1024;
+/// How long a client may take to read anything at all of what it is sent, in seconds. Longer than what the live feed
+/// grants to one that stalls, so that it hears from the feed why it is closed.
+const STALLED_SECONDS: u64 = 60;
 /// How long requests in flight may take when the server stops, in seconds.
 const DRAIN_SECONDS: u64 = 5;
 /// How long to wait when no connection can be taken, such as when no file handles are left, in milliseconds.
@@ -42,11 +47,8 @@ const ACCEPT_PAUSE_MS: u64 = 200;
 /// Bytes from which on an answer is compressed.
 const COMPRESS_BYTES_MIN: u64 = 1_024;
 
-/// Held as long as a connection lives; the live feed holds it for a socket.
-#[derive(Clone)]
-pub struct Permit(
-    #[expect(dead_code, reason = "held, never read: dropping it frees the place")] Arc<OwnedSemaphorePermit>,
-);
+/// The place of a connection, and its mark in the figures.
+type Place = (OwnedSemaphorePermit, Held<Arc<Level>>);
 
 /// The routes of these parts as a service for the same process. Ends with the engine.
 pub fn router(parts: WebParts) -> Router {
@@ -59,6 +61,7 @@ fn assemble(web: &Web) -> Router {
     let compression = CompressionLayer::new().gzip(true).quality(CompressionLevel::Fastest).compress_when(compressible);
     routes::routed()
         .layer(from_fn_with_state(web.clone(), door::door))
+        .layer(from_fn_with_state(web.clone(), measure::watch))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(compression)
         .layer(from_fn(headers::add))
@@ -81,7 +84,8 @@ pub async fn serve(listener: TcpListener, parts: WebParts, stop: CancellationTok
             () = stop.cancelled() => break,
         };
         if let Some((stream, permit)) = taken {
-            connections.spawn(connection(stream, app.clone(), permit, stop.clone()));
+            let open = Level::hold(Arc::clone(&web.surface.connections));
+            connections.spawn(connection(stream, app.clone(), (permit, open), stop.clone()));
         }
     }
     drop(listener);
@@ -110,15 +114,14 @@ async fn take(listener: &TcpListener, places: &Arc<Semaphore>) -> Option<(TcpStr
     }
 }
 
-async fn connection(stream: TcpStream, app: Router, permit: OwnedSemaphorePermit, stop: CancellationToken) {
+/// Serves one connection. Its place is free again when it ends, or when it becomes a socket of the live feed.
+async fn connection(stream: TcpStream, app: Router, _place: Place, stop: CancellationToken) {
     // Both only make it faster or leaner; a system that refuses them serves all the same.
     let _ = stream.set_nodelay(true);
     let _ = rustix::net::sockopt::set_socket_send_buffer_size(&stream, SEND_BUFFER_BYTES);
     let Ok(reached) = stream.local_addr() else { return };
-    let permit = Permit(Arc::new(permit));
     let mark = tower::util::MapRequestLayer::new(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Reached(reached.ip()));
-        request.extensions_mut().insert(permit.clone());
         request.map(axum::body::Body::new)
     });
     let service = mark.layer(app).map_err(|never: Infallible| match never {});
@@ -129,7 +132,7 @@ async fn connection(stream: TcpStream, app: Router, permit: OwnedSemaphorePermit
         .max_header_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
         .max_buf_size(BUFFER_BYTES_MAX);
-    let io = TokioIo::new(stream);
+    let io = TokioIo::new(Stalling::new(stream, Duration::from_secs(STALLED_SECONDS)));
     let serving = builder.serve_connection(io, hyper_util::service::TowerToHyperService::new(service)).with_upgrades();
     tokio::pin!(serving);
     tokio::select! {

@@ -3,15 +3,23 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use rustix::process::{Resource, getrlimit};
 use timmy_core::App;
 use timmy_domain::text::{cut, one_line};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::desk::Desk;
 use crate::guard::Hosts;
 use crate::live::ring::Ring;
-use crate::look;
+use crate::pages::events::bars::Tallies;
+use crate::pages::events::export::EXPORTS_MAX;
+use crate::pages::events::newest::Newest;
+use crate::resources::Lately;
 use crate::settings::{FeedSettings, ServerSettings};
+use crate::surface::Surface;
+use crate::{live, look};
 
 /// Where Linux tells the name of the machine.
 const HOSTNAME_FILE: &str = "/proc/sys/kernel/hostname";
@@ -32,6 +40,8 @@ pub struct WebParts {
     pub version: String,
     /// The home folder, as it is shown.
     pub home: String,
+    /// Where settings are read and written; `None` where no configuration file stands behind.
+    pub desk: Option<Arc<dyn Desk>>,
 }
 
 /// The web server's state. Cheap to clone.
@@ -50,16 +60,30 @@ pub struct Inside {
     pub version: String,
     /// The home folder, as it is shown.
     pub home: String,
+    /// Where settings are read and written.
+    pub desk: Option<Arc<dyn Desk>>,
     /// The name of the machine, as it is shown.
     pub machine: String,
     /// The names under which it may be reached.
     pub hosts: Hosts,
     /// The newest events, serialized once for all clients.
     pub ring: Ring,
+    /// What is counted.
+    pub surface: Surface,
+    /// What had been used a little while ago.
+    pub lately: Lately,
     /// Cancelled when the server stops.
     pub stop: CancellationToken,
     /// Sockets of the live feed.
     pub sockets: TaskTracker,
+    /// Places for sockets of the live feed.
+    pub places: Arc<Semaphore>,
+    /// The newest rows of the log, drawn.
+    pub newest: Newest,
+    /// What histograms of the log have counted.
+    pub tallies: Tallies,
+    /// Places for exports of the log.
+    pub exports: Arc<Semaphore>,
     /// Held while the whole chain is verified: once at a time.
     pub verifying: tokio::sync::Mutex<()>,
 }
@@ -84,10 +108,17 @@ impl Web {
             address: parts.address,
             version: parts.version,
             home: parts.home,
+            desk: parts.desk,
             machine: machine.ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "this machine".to_owned()),
             ring,
+            surface: Surface::default(),
+            lately: Lately::default(),
             stop,
             sockets: TaskTracker::new(),
+            places: Arc::new(Semaphore::new(live::sockets_max(getrlimit(Resource::Nofile).current))),
+            newest: Newest::default(),
+            tallies: Tallies::default(),
+            exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             verifying: tokio::sync::Mutex::new(()),
         }))
     }

@@ -1,5 +1,5 @@
 /* Everything here is an extra: pages read, link and submit without it.
-   Keys, the login link, and the small manners of tabs and forms. */
+   The login link, the look, what was done, and the small manners of tabs and forms. */
 (() => {
   "use strict";
   const root = document.documentElement;
@@ -41,24 +41,69 @@
   });
   /* The server answers a script with the changed part when it sees this header, else with a redirect. */
 
-  /* Density changes at once; the form remembers it. */
-  const density = () => {
-    const form = $("[data-density-form]");
-    if (!form) return;
-    const button = $("button", form);
-    const next = button.value;
-    const body = new URLSearchParams(new FormData(form));
-    body.set("density", next);
-    root.dataset.density = next;
-    for (const b of $$("[data-density-form] button")) {
-      b.value = next === "compact" ? "comfortable" : "compact";
-      b.setAttribute("aria-label", `${b.value} rows`);
-      b.title = `${b.value} rows (d)`;
+  /* The look changes at once; the form remembers it. */
+  const csrf = () => $("input[name=csrf]")?.value || "";
+  const send = (route, fields, target = "") => window.htmx.ajax("POST", route, {
+    source: document.body, values: { csrf: csrf(), ...fields }, target: (target && $(target)) || document.body, swap: target && $(target) ? "outerHTML" : "none",
+  });
+  const OTHER = { density: ["comfortable", "compact"], side: ["wide", "narrow"] };
+  const look = (name, value) => {
+    if (name === "theme" && value === "system") delete root.dataset.theme; else root.dataset[name] = value;
+    for (const b of $$(`button[name="${name}"]`)) {
+      if (b.hasAttribute("aria-pressed")) { b.setAttribute("aria-pressed", String(b.value === value)); continue; }
+      const label = `${b.value = OTHER[name].find(v => v !== value)} ${name === "side" ? "side" : "rows"}`;
+      b.title = b.title.replace(/^.* (?=\()/, `${label} `);
+      b.setAttribute("aria-label", label);
     }
-    fetch(form.action, { method: "POST", body, redirect: "manual" }).catch(() => {});
+    fetch("/look", { method: "POST", headers: { "HX-Request": "true" }, body: new URLSearchParams({ csrf: csrf(), [name]: value }) }).catch(() => {});
   };
+  const turn = name => look(name, OTHER[name].find(v => v !== (root.dataset[name] || OTHER[name][0])));
   document.addEventListener("submit", e => {
-    if (e.target.matches("[data-density-form]")) { e.preventDefault(); density(); }
+    const name = e.submitter?.name;
+    if (e.target.getAttribute("action") !== "/look" || !name) return;
+    e.preventDefault();
+    look(name, e.submitter.value);
+  });
+
+  /* What was done, and the way back: ten seconds, longer while somebody is there. */
+  const toast = $("#toast");
+  let leaving = 0;
+  const leave = () => {
+    clearTimeout(leaving);
+    leaving = setTimeout(() => toast.matches(":hover, :focus-within") ? leave() : toast.replaceChildren(), 10000);
+  };
+  const el = (name, attributes = {}, ...inside) => {
+    const made = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    made.append(...inside);
+    return made;
+  };
+  const tell = ({ text, route, fields, part }) => {
+    toast.replaceChildren(el("p", {}, text));
+    if (route) {
+      const hidden = Object.entries({ csrf: csrf(), ...fields }).map(([name, value]) => el("input", { type: "hidden", name, value }));
+      toast.append(el("form", { method: "post", action: route, "data-part": part || "" }, ...hidden,
+        el("button", { class: "btn small", "data-act": "undo" }, "Undo")));
+    }
+    leave();
+  };
+  if (toast?.children.length) leave();
+  toast?.addEventListener("submit", e => {
+    e.preventDefault();
+    const { csrf: _, ...fields } = Object.fromEntries(new FormData(e.target));
+    send(e.target.getAttribute("action"), fields, e.target.dataset.part);
+    toast.replaceChildren();
+  });
+  document.addEventListener("did", e => tell(e.detail));
+  Object.assign(window.timmy ||= {}, { $, $$, el, send, look, turn, tell, csrf });
+
+  /* A list is narrowed while you type; without a script the form does it. */
+  document.addEventListener("input", e => {
+    const list = e.target.dataset?.filter;
+    if (!list) return;
+    const words = e.target.value.toLowerCase().split(/\s+/).filter(Boolean);
+    for (const one of $$(list)) { const text = `${one.id} ${one.textContent}`.toLowerCase(); one.hidden = !words.every(w => text.includes(w)); }
+    for (const group of $$(".settings .group")) group.hidden = !$(".one:not([hidden])", group);
   });
 
   /* Phone: pressing the tab you are on scrolls up; from the top it opens the group's sheet. */
@@ -78,24 +123,4 @@
       if (Number.isFinite(s)) el.textContent = s < 60 ? `${s} s` : `${Math.floor(s / 60)} min ${s % 60} s`;
     }
   }, 1000);
-
-  /* Keys: never in inputs, never with a modifier. */
-  let chord = 0;
-  document.addEventListener("keydown", e => {
-    if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing || e.repeat) return;
-    if (e.target.closest("input, textarea, select, [contenteditable]")) return;
-    if (chord && Date.now() - chord < 1200) {
-      chord = 0;
-      const room = $(`.room[data-key="${CSS.escape(e.key)}"]`);
-      if (room) { e.preventDefault(); location.assign(room.href); }
-      return;
-    }
-    if (e.key === "g") chord = Date.now();
-    else if (e.key === "t") {
-      e.preventDefault();
-      const say = $("#say");
-      if (say) say.focus(); else location.assign("/talk#say");
-    } else if (e.key === "d") density();
-    else if (e.key === "p") $("#livepause")?.click();
-  });
 })();

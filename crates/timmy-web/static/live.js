@@ -51,7 +51,9 @@
   const fits = (pattern, name) => pattern === "*" || pattern === name || (pattern.endsWith(".*") && name.startsWith(pattern.slice(0, -1)));
   const wants = (slot, name) => slot.dataset.live.split(" ").some(p => fits(p, name));
   const patterns = () => [...new Set(slots().flatMap(s => s.dataset.live.split(" ")))];
-  const busy = slot => slot.contains(document.activeElement) && document.activeElement !== document.body
+  /* A button that is found again by its id does not keep a part from being drawn anew. */
+  const onButton = slot => slot.contains(document.activeElement) && document.activeElement.matches("button[id]");
+  const busy = (slot, lax) => slot.contains(document.activeElement) && document.activeElement !== document.body && !(lax && onButton(slot))
     || $$("input:not([type=hidden]), textarea", slot).some(f => f.value !== f.defaultValue)
     || $("details[open]", slot) || $(".htmx-request", slot);
 
@@ -80,7 +82,7 @@
     const part = parse(await answer.text());
     if (mode === "prepend") hold(slot, part);
     else if (mode === "pulse") pulse(slot, part);
-    else if (busy(slot)) setTimeout(() => ring(slot), POLL_MS);
+    else if (busy(slot, true)) setTimeout(() => ring(slot), POLL_MS);
     else swap(slot, part);
   };
 
@@ -88,8 +90,10 @@
   const swap = (slot, part) => {
     const whole = slot.id && part.firstElementChild?.id === slot.id ? part.firstElementChild : null;
     if (same(whole || part, slot)) return;
+    const held = onButton(slot) ? document.activeElement.id : "";
     if (whole) slot.replaceWith(whole); else slot.replaceChildren(part);
     window.htmx?.process(whole || slot);
+    if (held) document.getElementById(held)?.focus({ preventScroll: true });
   };
 
   /* --- rows --- */
@@ -191,7 +195,7 @@
   /* What Timmy does right now begins without an event: the state is looked at now and then, and after an act. */
   const states = () => slots().filter(s => s.dataset.mode === "pulse" || s.id === "thinking-status");
   setInterval(() => { if (!document.hidden && open) states().forEach(ring); }, STATE_MS);
-  document.addEventListener("htmx:afterRequest", () => states().forEach(ring));
+  document.addEventListener("htmx:afterRequest", () => [...states(), $("#slot-rail")].forEach(slot => slot && ring(slot)));
   document.addEventListener("visibilitychange", () => { if (!document.hidden) for (const slot of slots()) if (slot.dataset.due || !open) ring(slot); });
   if ("WebSocket" in window) connect();
 })();

@@ -53,6 +53,15 @@ impl Clock for SystemClock {
         })
     }
 
+    fn passed(&self) -> Duration {
+        // Counts the sleep of the machine too, which a plain `Instant` does not on Linux.
+        #[cfg(target_os = "linux")]
+        let passed = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        #[cfg(not(target_os = "linux"))]
+        let passed = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+        Duration::new(u64::try_from(passed.tv_sec).unwrap_or(0), u32::try_from(passed.tv_nsec).unwrap_or(0))
+    }
+
     fn offset_at(&self, at: Timestamp) -> UtcOffset {
         let mut zone = self.zone.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if zone.1.elapsed() > Duration::from_secs(ZONE_SECONDS) {

@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use timmy_core::settings::{
-    ErrorFeedbackSettings, PrivacySettings, Settings, TalkSettings, ThinkingSettings, WatchSettings,
+    BackupSettings, ErrorFeedbackSettings, PrivacySettings, RetentionSettings, Settings, TalkSettings,
+    TelemetrySettings, ThinkingSettings, WatchSettings,
 };
 use timmy_domain::settings::{KeyInfo, Section, Value};
+use timmy_domain::text::one_line;
 use timmy_llm::{CascadeSettings, OllamaSettings, ScriptedSettings};
 use timmy_web::settings::{FeedSettings, ServerSettings};
 
-use crate::log::ErrorLogSettings;
+use crate::log::{ErrorLogSettings, LogSettings};
 
+pub mod desk;
+pub mod edit;
 mod file;
 mod providers;
 pub use providers::{PROVIDER_TABLE, ProviderSettings};
@@ -96,8 +100,16 @@ pub struct Config {
     pub watch: WatchSettings,
     /// What may leave this machine.
     pub privacy: PrivacySettings,
+    /// The nightly backup.
+    pub backup: BackupSettings,
+    /// How long events are kept.
+    pub retention: RetentionSettings,
     /// How faults are captured.
     pub error_feedback: ErrorFeedbackSettings,
+    /// What is logged, and how it looks.
+    pub log: LogSettings,
+    /// Traces for a collector.
+    pub telemetry: TelemetrySettings,
     /// The file of warnings and errors.
     pub error_log: ErrorLogSettings,
     /// Further providers, by name.
@@ -151,7 +163,7 @@ pub struct Inputs {
 
 impl Config {
     /// All sections: one line each.
-    pub fn sections(&mut self) -> [&mut dyn AnySection; 11] {
+    pub fn sections(&mut self) -> [&mut dyn AnySection; 15] {
         [
             &mut self.server,
             &mut self.cascade,
@@ -161,8 +173,12 @@ impl Config {
             &mut self.talk,
             &mut self.watch,
             &mut self.privacy,
+            &mut self.backup,
+            &mut self.retention,
             &mut self.error_feedback,
+            &mut self.log,
             &mut self.error_log,
+            &mut self.telemetry,
             &mut self.feed,
         ]
     }
@@ -191,6 +207,8 @@ impl Config {
             }
         }
         config.check_names(&mut faults);
+        // A fault repeats what stands in the file or the environment, and is one line.
+        let faults: Vec<String> = faults.iter().map(|fault| one_line(fault)).collect();
         if faults.is_empty() { Ok(config) } else { Err(ConfigError(faults)) }
     }
 
@@ -243,6 +261,9 @@ impl Config {
         if self.thinking.quiet_from.is_empty() != self.thinking.quiet_until.is_empty() {
             faults.push("[thinking] quiet_from and quiet_until: set both for quiet hours, or neither".to_owned());
         }
+        if let Err(why) = self.telemetry.check() {
+            faults.push(format!("[telemetry] otlp_endpoint: {why}"));
+        }
         if self.server.bind.parse::<std::net::IpAddr>().is_err() {
             faults.push(format!(
                 "[server] bind: {:?} is no address; use 127.0.0.1 for this machine only",
@@ -282,7 +303,10 @@ impl Config {
             talk: self.talk.clone(),
             watch: self.watch.clone(),
             privacy: self.privacy.clone(),
+            backup: self.backup.clone(),
+            retention: self.retention.clone(),
             error_feedback: self.error_feedback.clone(),
+            telemetry: self.telemetry.clone(),
         }
     }
 }

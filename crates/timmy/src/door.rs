@@ -4,6 +4,7 @@
 //! command is written once.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -15,6 +16,8 @@ use timmy_web::WebParts;
 use timmy_web::client::{Client, ClientError};
 
 use crate::commands::Global;
+use crate::config::Config;
+use crate::config::desk::Desk;
 use crate::home::{Home, Lock};
 use crate::wire;
 
@@ -97,7 +100,15 @@ impl Door {
     /// # Errors
     /// When neither way is open.
     pub async fn open(global: &Global) -> Result<Self> {
-        Self::open_with(global, &[]).await
+        Self::open_with(global, &[], None).await
+    }
+
+    /// Like [`Self::open`], into a home whose configuration is `config`, whatever stands in its file.
+    ///
+    /// # Errors
+    /// When neither way is open.
+    pub async fn open_as(global: &Global, config: Config) -> Result<Self> {
+        Self::open_with(global, &[], Some(config)).await
     }
 
     /// Like [`Self::open`], with somebody at home who answers messages.
@@ -105,17 +116,17 @@ impl Door {
     /// # Errors
     /// When neither way is open.
     pub async fn with_talk(global: &Global) -> Result<Self> {
-        Self::open_with(global, &["talk.answer"]).await
+        Self::open_with(global, &["talk.answer"], None).await
     }
 
-    async fn open_with(global: &Global, parts: &[&str]) -> Result<Self> {
+    async fn open_with(global: &Global, parts: &[&str], config: Option<Config>) -> Result<Self> {
         if let Some(door) = Self::if_running(&global.home).await? {
             return Ok(door);
         }
         let home = &global.home;
         home.create()?;
         let Some(lock) = home.lock()? else { bail!("another timmy has just taken {}; try again", home.path.display()) };
-        let config = wire::load_config(home, Vec::new())?;
+        let config = config.map_or_else(|| wire::load_config(home, Vec::new()), Ok)?;
         let token = Secret::new(hex(&wire::chance()?.bytes::<32>()));
         let app = wire::engine(home, &config, token.clone())?;
         let web = WebParts {
@@ -125,6 +136,7 @@ impl Door {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             version: wire::VERSION.to_owned(),
             home: home.path.display().to_string(),
+            desk: Some(Arc::new(Desk::new(home.clone(), Vec::new(), config.clone()))),
         };
         let client = Client::in_process(timmy_web::router(web), token);
         let running = (!parts.is_empty()).then(|| tokio::spawn(app.run_only(parts)));
@@ -159,6 +171,14 @@ impl Door {
         self.client.post(path, &body).await.map_err(words)
     }
 
+    /// Puts `body` in place of what is at `path`.
+    ///
+    /// # Errors
+    /// [`Refusal`] when Timmy refuses; otherwise what went wrong on the way.
+    pub async fn put(&self, path: &str, body: Value) -> Result<Value> {
+        self.client.put(path, &body).await.map_err(words)
+    }
+
     /// Deletes `path`.
     ///
     /// # Errors
@@ -173,6 +193,15 @@ impl Door {
     /// [`Refusal`] when Timmy refuses; otherwise what went wrong on the way.
     pub async fn stream(&self, path: &str, body: Value, on_event: impl FnMut(Value)) -> Result<()> {
         self.client.stream(path, &body, on_event).await.map_err(words)
+    }
+
+    /// Asks for `path` and hands on each piece of the answer as it comes, until `on_piece` wants no more. Answers
+    /// whether the answer was taken to its end.
+    ///
+    /// # Errors
+    /// [`Refusal`] when Timmy refuses; otherwise what went wrong on the way.
+    pub async fn download(&self, path: &str, on_piece: impl FnMut(&[u8]) -> bool) -> Result<bool> {
+        self.client.download(path, on_piece).await.map_err(words)
     }
 
     /// Ends what was begun in this process.

@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::door::Refusal;
+
 /// Bytes of `run.json` that are read.
 const RUN_BYTES_MAX: u64 = 16 * 1024;
 /// How long to wait for a process that holds the home, in milliseconds.
-const LOCK_MS_MAX: u64 = 300;
+pub const LOCK_MS_MAX: u64 = 300;
 /// How often to look, in milliseconds.
 const LOCK_LOOK_MS: u64 = 20;
 
@@ -59,9 +61,12 @@ impl Home {
     /// When a directory cannot be made.
     pub fn create(&self) -> Result<()> {
         for dir in [self.path.clone(), self.mind()] {
-            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir).with_context(|| {
-                format!("cannot make {}; check that the place exists and is writable", dir.display())
-            })?;
+            match std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&dir) {
+                Err(error) if unwritable(&error) => return Err(self.read_only(&error).into()),
+                made => made.with_context(|| {
+                    format!("cannot make {}; check that the place exists and is writable", dir.display())
+                })?,
+            }
         }
         Ok(())
     }
@@ -108,7 +113,10 @@ impl Home {
     pub fn lock(&self) -> Result<Option<Lock>> {
         let path = self.path.join("lock");
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
-        let file = file.with_context(|| format!("cannot open {}; is the home writable?", path.display()))?;
+        let file = match file {
+            Err(error) if unwritable(&error) => return Err(self.read_only(&error).into()),
+            file => file.with_context(|| format!("cannot open {}; is the home writable?", path.display()))?,
+        };
         let began = Instant::now();
         loop {
             match file.try_lock() {
@@ -131,8 +139,27 @@ impl Home {
         }
     }
 
+    /// The refusal when the home cannot be written.
+    fn read_only(&self, error: &std::io::Error) -> Refusal {
+        let why = match error.kind() {
+            std::io::ErrorKind::ReadOnlyFilesystem => "its disk is mounted for reading only",
+            _ => "this user may not write there",
+        };
+        Refusal {
+            code: "home_read_only".to_owned(),
+            message: format!(
+                "the home {} cannot be written: {why}. Nothing was started or changed",
+                self.path.display()
+            ),
+            hint: "Make it writable for this user, or choose another with --home DIR.".to_owned(),
+        }
+    }
+
     /// Whether a process holds this home. Looking does not keep anybody else from looking.
-    fn is_held(&self) -> Result<bool> {
+    ///
+    /// # Errors
+    /// When the lock file cannot be used.
+    pub fn is_held(&self) -> Result<bool> {
         let path = self.path.join("lock");
         let file = match File::open(&path) {
             Ok(file) => file,
@@ -185,6 +212,11 @@ impl Home {
             ),
         }
     }
+}
+
+/// Whether nothing can be written because of where it lies.
+fn unwritable(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied)
 }
 
 /// The directory of the person, as the environment says.

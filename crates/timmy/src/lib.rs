@@ -7,6 +7,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod door;
+pub mod handles;
 pub mod home;
 pub mod log;
 pub mod say;

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use timmy_core::chance::Chance;
 use timmy_core::clock::Clock;
-use timmy_core::{App, Parts};
+use timmy_core::{App, Parts, restore};
 use timmy_domain::Secret;
-use timmy_domain::settings::Value;
 use timmy_llm::{Cascade, Ollama, OpenAi, OpenAiSettings, Provider, Reflex, Scripted};
 use timmy_store::{Options, Store};
 
 use crate::clock::SystemClock;
+use crate::commands::refused;
+use crate::config::desk::Flags;
 use crate::config::{Config, Inputs};
 use crate::home::{self, Home};
 
@@ -26,13 +27,20 @@ const CONFIG_BYTES_MAX: u64 = 256 * 1024 + 1;
 ///
 /// # Errors
 /// When a file cannot be read, secrets are open to others, or the configuration has faults.
-pub fn load_config(home: &Home, flags: Vec<(&'static str, &'static str, Value)>) -> Result<Config> {
+pub fn load_config(home: &Home, flags: Flags) -> Result<Config> {
+    Ok(Config::load(&inputs(home, flags)?)?)
+}
+
+/// What the configuration of `home` is made from, with `flags` on top.
+///
+/// # Errors
+/// When a file cannot be read, or secrets are open to others.
+pub fn inputs(home: &Home, flags: Flags) -> Result<Inputs> {
     let secrets = read_optional(&home.secrets())?;
     if secrets.is_some() && home::open_to_others(&home.secrets())? {
         bail!("others can read {}; close it with: chmod 600 {}", home.secrets().display(), home.secrets().display());
     }
-    let inputs = Inputs { file: read_optional(&home.config())?, secrets, environment: home::config_variables(), flags };
-    Ok(Config::load(&inputs)?)
+    Ok(Inputs { file: read_optional(&home.config())?, secrets, environment: home::config_variables(), flags })
 }
 
 fn read_optional(path: &Path) -> Result<Option<String>> {
@@ -100,12 +108,15 @@ pub fn cascade(config: &Config) -> Result<Cascade> {
 /// # Errors
 /// When the file is damaged, foreign or of a newer version. It is left as it is.
 pub fn open_store(home: &Home, clock: &Arc<SystemClock>, chance: &Chance) -> Result<Store> {
+    // A restore that was cut off is finished before anything is opened.
+    let restored = restore::finish(&home.path).map_err(refused)?;
     let time = Arc::clone(clock);
     let opened = Store::open(&home.database(), Arc::new(move || time.now()), chance.source(), Options::default());
-    opened.map_err(|error| {
-        let problem = error.problem();
-        crate::door::Refusal { code: problem.code.to_owned(), message: problem.message, hint: problem.hint }.into()
-    })
+    let store = opened.map_err(|error| refused(error.problem()))?;
+    if let Some(plan) = restored {
+        restore::tell(&store, &home.path, &plan).map_err(|error| refused(error.problem()))?;
+    }
+    Ok(store)
 }
 
 /// The engine of `home`. Nothing runs yet.

@@ -23,10 +23,42 @@ pub const BUSY_INTERVALS_MAX: u32 = 2;
 /// How long to wait when the machine is busy, in seconds.
 pub const BUSY_SECONDS: u64 = 60;
 
+/// How long to wait when the disk is full, in seconds.
+pub const FULL_SECONDS: u64 = 3;
+
 /// Why Timmy rests when the owner paused it.
 pub const PAUSED: &str = "you paused it";
 /// Why Timmy rests when nothing stands in the way of the next thought but its time.
 pub const USUAL: &str = "until the next thought is due";
+/// Why Timmy rests while the owner is being answered.
+pub const TALKING: &str = "you are talking with me";
+const OFF: &str = "thinking is switched off in the settings";
+const QUIET: &str = "quiet hours";
+const SPENT: &str = "today's thinking budget is spent";
+const FULL: &str = "the disk is full";
+const BUSY: &str = "the machine is busy";
+const WAKING: &str = "waking up";
+const FAILED: &str = "the last thought did not come";
+const SILENT: &str = "nothing has changed since the last thought";
+const ALIKE: &str = "the last two thoughts were alike";
+const AWAY: &str = "you have been away for a while";
+
+/// Every reason to rest, in its words and in the one word under which it is counted.
+pub const REASONS: [(&str, &str); 13] = [
+    (USUAL, "not_due"),
+    (PAUSED, "paused"),
+    (TALKING, "talking"),
+    (OFF, "switched_off"),
+    (QUIET, "quiet_hours"),
+    (SPENT, "budget_spent"),
+    (FULL, "disk_full"),
+    (BUSY, "machine_busy"),
+    (WAKING, "waking_up"),
+    (FAILED, "thought_failed"),
+    (SILENT, "nothing_new"),
+    (ALIKE, "thoughts_alike"),
+    (AWAY, "owner_away"),
+];
 
 /// Everything the decision looks at.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +71,8 @@ pub struct Situation {
     pub paused: Option<Pause>,
     /// The end of the quiet hours, when they are now.
     pub quiet_until: Option<Timestamp>,
+    /// Whether the disk is full, so that no thought could be stored.
+    pub disk_full: bool,
     /// The next local midnight, when today's budget is spent.
     pub spent_until: Option<Timestamp>,
     /// When this run began.
@@ -94,18 +128,21 @@ fn rest(until: Timestamp, why: impl Into<String>) -> Decision {
 #[must_use]
 pub fn decide(s: &Situation) -> Decision {
     if !s.enabled {
-        return Decision::Rest { until: None, why: "thinking is switched off in the settings".to_owned() };
+        return Decision::Rest { until: None, why: OFF.to_owned() };
     }
     match s.paused {
         Some(Pause::Open) => return Decision::Rest { until: None, why: PAUSED.to_owned() },
         Some(Pause::Until(until)) if until > s.now => return rest(until, PAUSED),
         _ => {}
     }
+    if s.disk_full {
+        return rest(s.now.plus(Duration::from_secs(FULL_SECONDS)), FULL);
+    }
     if let Some(until) = s.quiet_until {
-        return rest(until, "quiet hours");
+        return rest(until, QUIET);
     }
     if let Some(until) = s.spent_until {
-        return rest(until, "today's thinking budget is spent");
+        return rest(until, SPENT);
     }
     let (due, why) = due(s);
     if due > s.now {
@@ -114,7 +151,7 @@ pub fn decide(s: &Situation) -> Decision {
     // A machine that is always busy must not silence Timmy: he waits for it only so long.
     let patient = s.now < due.plus(s.interval.saturating_mul(BUSY_INTERVALS_MAX));
     if s.adaptive && s.load > BUSY_LOAD && s.last_try.is_some() && patient {
-        return rest(s.now.plus(Duration::from_secs(BUSY_SECONDS)), "the machine is busy");
+        return rest(s.now.plus(Duration::from_secs(BUSY_SECONDS)), BUSY);
     }
     Decision::Think
 }
@@ -122,14 +159,16 @@ pub fn decide(s: &Situation) -> Decision {
 /// When the next thought is due, and what it waits for.
 fn due(s: &Situation) -> (Timestamp, String) {
     let Some(last) = s.last_try else {
-        return (s.started_at.plus(Duration::from_millis(FIRST_THOUGHT_MS)), "waking up".to_owned());
+        // A start that lies ahead of a clock set back since was long enough ago.
+        let first = s.started_at.plus(Duration::from_millis(FIRST_THOUGHT_MS));
+        return (if s.started_at > s.now { s.now } else { first }, WAKING.to_owned());
     };
     let nudged = s.nudged_at.map(|at| at.plus(Duration::from_secs(NUDGE_SECONDS)));
     if s.failures > 0 {
         let longest = s.interval.saturating_mul(STRETCH_MAX).max(s.interval);
         let wait = Duration::from_secs(FAILURE_SECONDS_MIN << (s.failures - 1).min(12)).max(s.interval).min(longest);
         let at = last.plus(wait);
-        return (nudged.map_or(at, |n| n.min(at)), "the last thought did not come".to_owned());
+        return (nudged.map_or(at, |n| n.min(at)), FAILED.to_owned());
     }
     let (factor, why) = stretch(s);
     let at = last.plus(s.interval.saturating_mul(factor));
@@ -144,15 +183,15 @@ fn stretch(s: &Situation) -> (u32, String) {
     }
     if s.silences > 0 {
         // Nothing changed, so looking again costs nothing and finds news within one interval.
-        return (1, "nothing has changed since the last thought".to_owned());
+        return (1, SILENT.to_owned());
     }
     if s.similarity >= REPEAT_SIMILARITY {
-        return (2, "the last two thoughts were alike".to_owned());
+        return (2, ALIKE.to_owned());
     }
     let away_hours = s.now.since(s.owner_seen).as_secs() / 3_600;
     if away_hours >= AWAY_HOURS {
         let factor = if away_hours >= 4 * AWAY_HOURS { 4 } else { 2 };
-        return (factor, "you have been away for a while".to_owned());
+        return (factor, AWAY.to_owned());
     }
     (1, usual)
 }

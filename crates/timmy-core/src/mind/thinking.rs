@@ -143,7 +143,7 @@ impl Thinking {
         let mut bell = Subscription::new(&ctx.store, wants.collect(), ctx.store.last_seq());
         while !ctx.stop.is_cancelled() {
             if ctx.attention.busy() {
-                self.say(Doing::Resting { until: None, why: "you are talking with me".to_owned() });
+                self.say(Doing::Resting { until: None, why: rest::TALKING.to_owned() });
                 tokio::select! {
                     () = ctx.attention.until_free() => {}
                     () = ctx.stop.cancelled() => return Ok(()),
@@ -152,7 +152,12 @@ impl Thinking {
             }
             match rest::decide(&self.situation().await?) {
                 Decision::Think => {
-                    if self.attempt(None).await?.is_none() {
+                    let made = self.attempt(None).await;
+                    if made.is_err() && ctx.store.full_since().is_some() {
+                        // Not a fault of this part: it rests until there is room.
+                        continue;
+                    }
+                    if made?.is_none() {
                         // The owner asked for a thought at the same moment; wait until it is there.
                         let _flight = self.0.flight.lock().await;
                     }
@@ -194,7 +199,13 @@ impl Thinking {
             Doing::Thinking { seed_type, .. } => format!("thinking, seed {seed_type}"),
         };
         self.0.ctx.reports.note(PART, PartKind::Component, self.0.ctx.now(), note);
-        self.0.doing.send_replace(doing);
+        let before = self.0.doing.send_replace(doing);
+        // Woken without a reason to do otherwise, Timmy goes on with the same rest.
+        if let Doing::Resting { why, .. } = &*self.0.doing.borrow()
+            && before != *self.0.doing.borrow()
+        {
+            self.0.ctx.meters.rested(why);
+        }
     }
 
     /// Shows the rest, and writes an event when its reason is a new and notable one. While the owner has asked for a
@@ -204,7 +215,8 @@ impl Thinking {
             return Ok(());
         }
         self.say(Doing::Resting { until, why: why.to_owned() });
-        let usual = ["until the next thought is due", "waking up", "you paused it"].contains(&why);
+        // On a full disk no event could say so; `store.resumed` does afterwards.
+        let usual = ["until the next thought is due", "waking up", "you paused it", "the disk is full"].contains(&why);
         let told = self.memory(|m| std::mem::replace(&mut m.told_rest, why.to_owned()));
         if usual || told == why {
             return Ok(());
@@ -235,6 +247,7 @@ impl Thinking {
             enabled: settings.enabled,
             paused: paused.as_deref().map(read_pause),
             quiet_until: self.quiet_until(now),
+            disk_full: ctx.store.full_since().is_some(),
             spent_until: self.is_spent(&spent).then(|| next_local_minute(ctx.clock.as_ref(), now, 0)),
             started_at: ctx.started_at,
             last_try: m.last_try,

@@ -139,7 +139,7 @@ async fn ask(ctx: &Ctx, request: &timmy_llm::ChatRequest, turn: &Arc<Turn>) -> R
         }
     };
     let asking = async move {
-        let asked = ctx.cascade.complete(request, &call).await;
+        let asked = ctx.ask("talk", request, &call).await;
         // Dropped here, so that the growing ends when the asking has.
         drop(call);
         asked

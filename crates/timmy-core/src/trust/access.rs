@@ -6,8 +6,10 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use timmy_domain::event::{LoginEnded, LoginFailed, LoginSucceeded, TokenCreated, TokenRevoked};
 use timmy_domain::problem::Kind;
+use timmy_domain::text::plural;
 use timmy_domain::{Actor, NewEvent, Problem, Secret};
 use timmy_store::{StoreError, TokenRow, Tx};
+use tokio::sync::{Semaphore, watch};
 
 use super::code::Codes;
 use super::throttle::Throttle;
@@ -18,6 +20,8 @@ use crate::ctx::Ctx;
 pub const SESSION_DAYS: u64 = 30;
 /// How often a use is noted, in seconds: a write for each request would cost more than it tells.
 const TOUCH_SECONDS: u64 = 3_600;
+/// Passwords that are hashed at once; each takes about 19 MiB and a core for some 20 milliseconds.
+pub const HASHING_MAX: usize = 2;
 /// Tokens that may exist.
 pub const TOKENS_MAX: usize = 100;
 /// Characters of a token's name.
@@ -58,6 +62,8 @@ impl Scope {
 /// Somebody who came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
+    /// Who it is: `browser`, the name of a token, or `command line`. Never a secret.
+    pub name: String,
     /// What they may do.
     pub scope: Scope,
     /// For a browser: the word every form carries against cross-site posts.
@@ -77,16 +83,40 @@ pub struct NewSession {
 /// The door. Cheap to clone.
 #[derive(Clone)]
 pub struct Access {
-    ctx: Ctx,
+    pub(super) ctx: Ctx,
     /// The hash of the token that this start of the server wrote into `run.json`.
     run_token: [u8; 32],
     door: Arc<Mutex<Door>>,
+    /// Places where a password is hashed; each takes a thread and its memory for as long.
+    pub(super) hashing: Arc<Semaphore>,
+    /// Counts keys that were withdrawn, so that whoever holds a connection open looks at its own at once.
+    withdrawn: Arc<watch::Sender<u64>>,
 }
 
 #[derive(Default)]
 struct Door {
     codes: Codes,
     throttle: Throttle,
+}
+
+/// A try to come in that was counted as failed beforehand: tries that run side by side cannot outrun the throttle.
+pub(super) struct Try {
+    /// Failures in a row with this one, should it fail.
+    pub(super) failures: u32,
+}
+
+/// The refusal of a try while the door is closed for `wait`.
+fn throttled(wait: Duration) -> Problem {
+    // Rounded up: a try that comes when it was told to must not find the door still closed.
+    let seconds = wait.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX).max(1);
+    let when = plural(seconds, "second", "seconds");
+    Problem::new(
+        Kind::TooMany,
+        "login_throttled",
+        format!("Too many tries failed. The door opens again in {when}."),
+        "Wait that long, then try again. `timmy login` on the machine prints a fresh code.",
+    )
+    .retry_after(seconds)
 }
 
 fn hash(secret: &str) -> [u8; 32] {
@@ -97,7 +127,43 @@ impl Access {
     /// The door over `ctx`; `run_token` is the admin token of this start.
     #[must_use]
     pub fn new(ctx: Ctx, run_token: &Secret) -> Self {
-        Self { ctx, run_token: hash(run_token.expose()), door: Arc::default() }
+        Self {
+            ctx,
+            run_token: hash(run_token.expose()),
+            door: Arc::default(),
+            hashing: Arc::new(Semaphore::new(HASHING_MAX)),
+            withdrawn: Arc::new(watch::Sender::new(0)),
+        }
+    }
+
+    /// Changes whenever a key was withdrawn: a token revoked, a session ended. What is open looks again then whether
+    /// it still may be.
+    #[must_use]
+    pub fn withdrawals(&self) -> watch::Receiver<u64> {
+        self.withdrawn.subscribe()
+    }
+
+    /// A key was withdrawn.
+    pub(super) fn withdrew(&self) {
+        self.withdrawn.send_modify(|count| *count += 1);
+    }
+
+    /// Begins a try to come in, when the door is not closed after too many failures.
+    pub(super) fn try_door(&self) -> Result<Try, Problem> {
+        let now = self.ctx.now();
+        let mut door = self.door();
+        let wait = door.throttle.wait(now);
+        if wait > Duration::ZERO {
+            return Err(throttled(wait));
+        }
+        door.throttle = door.throttle.failed(now);
+        Ok(Try { failures: door.throttle.failures() })
+    }
+
+    /// The try was good: the count of failures starts again.
+    pub(super) fn tried_well(&self) {
+        let mut door = self.door();
+        door.throttle = door.throttle.succeeded();
     }
 
     fn door(&self) -> std::sync::MutexGuard<'_, Door> {
@@ -116,25 +182,10 @@ impl Access {
     /// # Errors
     /// When the code is wrong or too old, when too many tries failed, or when the store fails.
     pub async fn log_in(&self, code: &str, label: &str) -> Result<NewSession, Problem> {
+        let tried = self.try_door()?;
         let now = self.ctx.now();
-        let tried = {
-            let mut door = self.door();
-            let wait = door.throttle.wait(now);
-            if wait > Duration::ZERO {
-                return Err(Problem::new(
-                    Kind::TooMany,
-                    "login_throttled",
-                    format!("Too many tries failed. The door opens again in {} s.", wait.as_secs().max(1)),
-                    "Wait, then run `timmy login` on the machine for a fresh code.",
-                ));
-            }
-            let good = door.codes.redeem(now, code);
-            door.throttle = if good { door.throttle.succeeded() } else { door.throttle.failed(now) };
-            if good { Ok(()) } else { Err(door.throttle.failures()) }
-        };
-        if let Err(failures) = tried {
-            let body = LoginFailed { how: "code".to_owned(), failures: u64::from(failures) };
-            self.tell(NewEvent::new("trust", body).by(Actor::Stranger)).await?;
+        if !self.door().codes.redeem(now, code) {
+            self.tell_failed("code", &tried).await?;
             return Err(Problem::new(
                 Kind::Unauthenticated,
                 "wrong_code",
@@ -142,6 +193,13 @@ impl Access {
                 "Run `timmy login` on the machine; it prints a fresh one.",
             ));
         }
+        self.tried_well();
+        self.begin_session("code", label).await
+    }
+
+    /// Stores a new session for whoever came in by `how`.
+    pub(super) async fn begin_session(&self, how: &'static str, label: &str) -> Result<NewSession, Problem> {
+        let now = self.ctx.now();
         let cookie = Secret::new(hex(&self.ctx.chance.bytes::<32>()));
         let csrf = hex(&self.ctx.chance.bytes::<16>());
         let lifetime = Duration::from_secs(SESSION_DAYS * 86_400);
@@ -149,11 +207,17 @@ impl Access {
         let stored = self.ctx.store.write(move |tx| {
             tx.prune_sessions(now)?;
             tx.insert_session(&key, &csrf, now, until, &label)?;
-            let body = LoginSucceeded { how: "code".to_owned() };
+            let body = LoginSucceeded { how: how.to_owned() };
             tx.append(NewEvent::new("trust", body).by(Actor::Owner)).map(|_| ())
         });
         stored.await.map_err(|e| e.problem())?;
         Ok(NewSession { cookie, lifetime })
+    }
+
+    /// Writes down that somebody failed to come in by `how`.
+    pub(super) async fn tell_failed(&self, how: &'static str, tried: &Try) -> Result<(), Problem> {
+        let body = LoginFailed { how: how.to_owned(), failures: u64::from(tried.failures) };
+        self.tell(NewEvent::new("trust", body).by(Actor::Stranger)).await
     }
 
     async fn tell(&self, event: NewEvent) -> Result<(), Problem> {
@@ -166,11 +230,16 @@ impl Access {
     /// When the store fails.
     pub async fn by_cookie(&self, cookie: &str) -> Result<Option<Principal>, Problem> {
         let (key, now) = (hash(cookie), self.ctx.now());
-        let row = self.ctx.store.read(move |r| r.session(&key)).await.map_err(|e| e.problem())?;
+        let row = self.ctx.store.read_here(move |r| r.session(&key)).await.map_err(|e| e.problem())?;
         if row.as_ref().is_some_and(|s| now.since(s.seen_at) > Duration::from_secs(TOUCH_SECONDS)) {
             self.touch(move |tx| tx.touch_session(&key, now)).await;
         }
-        Ok(row.filter(|s| s.expires_at > now).map(|s| Principal { scope: Scope::Admin, csrf: Some(s.csrf), key }))
+        Ok(row.filter(|s| s.expires_at > now).map(|s| Principal {
+            name: "browser".to_owned(),
+            scope: Scope::Admin,
+            csrf: Some(s.csrf),
+            key,
+        }))
     }
 
     /// Who shows this bearer token; `None` when nobody does, or no longer.
@@ -180,15 +249,16 @@ impl Access {
     pub async fn by_token(&self, token: &str) -> Result<Option<Principal>, Problem> {
         let key = hash(token);
         if key == self.run_token {
-            return Ok(Some(Principal { scope: Scope::Admin, csrf: None, key }));
+            let name = "command line".to_owned();
+            return Ok(Some(Principal { name, scope: Scope::Admin, csrf: None, key }));
         }
-        let row = self.ctx.store.read(move |r| r.token_by_hash(&key)).await.map_err(|e| e.problem())?;
+        let row = self.ctx.store.read_here(move |r| r.token_by_hash(&key)).await.map_err(|e| e.problem())?;
         let now = self.ctx.now();
         let stale = |t: &TokenRow| t.used_at.is_none_or(|at| now.since(at) > Duration::from_secs(TOUCH_SECONDS));
         if let Some(name) = row.as_ref().filter(|t| stale(t)).map(|t| t.name.clone()) {
             self.touch(move |tx| tx.touch_token(&name, now)).await;
         }
-        Ok(row.and_then(|t| Scope::named(&t.scope)).map(|scope| Principal { scope, csrf: None, key }))
+        Ok(row.and_then(|t| Some(Principal { scope: Scope::named(&t.scope)?, name: t.name, csrf: None, key })))
     }
 
     /// Notes a use. Whoever comes in must not be kept out because a disk that is full cannot note it.
@@ -207,7 +277,7 @@ impl Access {
         if key == self.run_token {
             return Ok(true);
         }
-        let found = self.ctx.store.read(move |r| {
+        let found = self.ctx.store.read_here(move |r| {
             Ok(r.session(&key)?.is_some_and(|s| s.expires_at > now) || r.token_by_hash(&key)?.is_some())
         });
         found.await.map_err(|e| e.problem())
@@ -223,7 +293,9 @@ impl Access {
             tx.delete_session(&key)?;
             tx.append(NewEvent::new("trust", LoginEnded {}).by(Actor::Owner)).map(|_| ())
         });
-        ended.await.map_err(|e| e.problem())
+        ended.await.map_err(|e| e.problem())?;
+        self.withdrew();
+        Ok(())
     }
 
     /// Makes a token. The secret is returned once and stored as a hash.
@@ -287,6 +359,7 @@ impl Access {
             Ok(known)
         });
         if revoked.await.map_err(|e| e.problem())? {
+            self.withdrew();
             return Ok(());
         }
         Err(Problem::unknown(

@@ -19,12 +19,18 @@ const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 #[derive(Default)]
 pub struct Codes(Vec<(String, Timestamp)>);
 
+/// Whether a code that ends at `until` is good: not over, and not from the future of a clock that was set back since by
+/// more than a moment, or it would be good for as long as that.
+fn good(now: Timestamp, until: Timestamp) -> bool {
+    until > now && until <= now.plus(Duration::from_secs(2 * CODE_SECONDS))
+}
+
 impl Codes {
     /// A new code, as people read it: `K7QF2-9XDMW`.
     pub fn mint(&mut self, now: Timestamp, chance: &Chance) -> String {
         let bytes: [u8; CODE_SYMBOLS] = chance.bytes();
         let symbols: String = bytes.iter().map(|b| char::from(ALPHABET[usize::from(b & 31)])).collect();
-        self.0.retain(|(_, until)| *until > now);
+        self.0.retain(|(_, until)| good(now, *until));
         if self.0.len() >= CODES_MAX {
             self.0.remove(0);
         }
@@ -35,7 +41,7 @@ impl Codes {
     /// Uses up the code `typed` names. `false` when there is no such code, or it is too old.
     pub fn redeem(&mut self, now: Timestamp, typed: &str) -> bool {
         let typed = normal(typed);
-        self.0.retain(|(_, until)| *until > now);
+        self.0.retain(|(_, until)| good(now, *until));
         let mut found = None;
         for (index, (code, _)) in self.0.iter().enumerate() {
             // Compares every symbol of every code, so that the time taken tells nothing.
@@ -78,5 +84,7 @@ mod tests {
         assert!(!codes.redeem(now, &code), "used up");
         let again = codes.mint(now, &chance);
         assert!(!codes.redeem(now.plus(Duration::from_secs(CODE_SECONDS)), &again), "too old");
+        let ahead = codes.mint(now.plus(Duration::from_secs(5 * 3_600)), &chance);
+        assert!(!codes.redeem(now, &ahead), "the clock was set back: a code is not good for five hours");
     }
 }

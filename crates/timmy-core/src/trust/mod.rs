@@ -2,4 +2,6 @@
 
 pub mod access;
 pub mod code;
+pub mod owner;
+pub mod password;
 pub mod throttle;

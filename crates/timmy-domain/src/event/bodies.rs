@@ -52,6 +52,120 @@ bodies! {
         /// What is wrong, in words.
         finding: String,
     }
+    /// Events that were kept long enough left the log.
+    StorePruned {
+        /// How many of them concerned the operator.
+        operator: i64,
+        /// How many of them were for whoever looks for a fault.
+        debug: i64,
+        /// The position of the first of them.
+        first: i64,
+        /// The position of the last of them.
+        last: i64,
+    }
+    /// The places where events left the log are signed.
+    StoreCheckpoint {
+        /// How many checkpoints there are, one for each 256 positions from which events left.
+        checkpoints: i64,
+        /// How many events have left the log in all.
+        removed: i64,
+        /// The last position they speak of.
+        upto: i64,
+        /// Which key signed, by the first 16 digits of its hash.
+        key: String,
+    }
+    /// The log goes on under another signing key.
+    StoreKeyReplaced {
+        /// The key that signs now, by the first 16 digits of its hash.
+        key: String,
+        /// The key before it.
+        before: String,
+        /// The first position it signs.
+        since: i64,
+    }
+    /// The disk was full for a while, and is not any more.
+    StoreResumed {
+        /// When the first write was refused.
+        full_since: Timestamp,
+        /// How long writing was refused, in seconds.
+        seconds: i64,
+    }
+    /// The machine's clock was set.
+    ClockJumped {
+        /// By how much, in seconds; negative when it was set back.
+        seconds: i64,
+    }
+    /// A backup was made.
+    BackupMade {
+        /// Its file, in the folder `backups` of the home.
+        file: String,
+        /// Bytes of the file.
+        bytes: i64,
+        /// Who asked: `owner` or `nightly`.
+        why: String,
+        /// What is in it, such as `home` or `thoughts`.
+        areas: Vec<String>,
+        /// The last event in it.
+        last_seq: i64,
+        /// How long it took, in milliseconds.
+        duration_ms: i64,
+    }
+    /// A backup could not be made.
+    BackupFailed {
+        /// Who asked: `owner` or `nightly`.
+        why: String,
+        /// What happened, in words.
+        finding: String,
+    }
+    /// The nightly backup was left out.
+    BackupSkipped {
+        /// Bytes that are free.
+        free_bytes: i64,
+        /// Bytes that should be free.
+        needed_bytes: i64,
+    }
+    /// A backup was unpacked and checked, and it is whole.
+    BackupDrilled {
+        /// Its file.
+        file: String,
+        /// Events whose chain was verified.
+        events: i64,
+        /// Rows of all tables, counted and as many as the backup says.
+        rows: i64,
+        /// How long it took, in milliseconds.
+        duration_ms: i64,
+    }
+    /// A restore from a backup would fail.
+    BackupDrillFailed {
+        /// Its file.
+        file: String,
+        /// What is wrong, in words.
+        finding: String,
+    }
+    /// A backup was put in place of the home.
+    RestoreDone {
+        /// The backup's file.
+        file: String,
+        /// When it was made.
+        made_at: Timestamp,
+        /// The last event in it.
+        last_seq: i64,
+        /// What the names of the files that were there before end in.
+        kept_as: String,
+    }
+    /// One area of a backup was brought into this home.
+    AreaImported {
+        /// Which area.
+        area: String,
+        /// The backup's file.
+        file: String,
+        /// Things that were not here and are now.
+        added: i64,
+        /// Things that were here already, the same.
+        same: i64,
+        /// Things that were left as they are here, because they differ or have no room.
+        refused: i64,
+    }
     /// A component failed, or a request hit a fault of the house.
     ErrorCaptured {
         /// Which component or route.
@@ -236,7 +350,7 @@ bodies! {
     }
     /// Somebody logged in.
     LoginSucceeded {
-        /// How: `code`.
+        /// How: `code` or `password`.
         how: String,
     }
     /// Somebody failed to log in.
@@ -249,6 +363,16 @@ bodies! {
     /// A session ended by the owner's wish.
     LoginEnded {
     }
+    /// The owner set a password, or another one.
+    LoginPasswordSet {
+        /// Sessions that ended with it.
+        sessions_ended: u64,
+    }
+    /// The owner took the password away.
+    LoginPasswordRemoved {
+        /// Sessions that ended with it.
+        sessions_ended: u64,
+    }
     /// The owner made a token.
     TokenCreated {
         /// Its name.
@@ -260,6 +384,20 @@ bodies! {
     TokenRevoked {
         /// Its name.
         name: String,
+    }
+    /// The owner changed a setting in the configuration file; it takes effect at the next start.
+    SettingsChanged {
+        /// Section and key with a dot between. The value is in the file and nowhere else.
+        key: String,
+        /// Whether it was set; otherwise it was taken out and its default holds.
+        set: bool,
+    }
+    /// Files of `mind/` or its history were gone, and were begun anew.
+    MindRenewed {
+        /// Files that were written anew, relative to `mind/`, at most 20.
+        files: Vec<String>,
+        /// Whether the history was gone too, and begins anew.
+        history: bool,
     }
     /// A file in `mind/` was edited and took effect.
     MindChanged {

@@ -6,6 +6,28 @@ use crate::text::{cut, one_line, plural};
 /// Characters of quoted text in a sentence.
 const QUOTE_CHARS_MAX: usize = 120;
 
+/// Bytes of a mebibyte, in which people read sizes.
+const MIB: i64 = 1024 * 1024;
+
+/// A length of time in its largest whole unit.
+fn span(seconds: i64) -> String {
+    let seconds = seconds.unsigned_abs();
+    match seconds {
+        0..120 => plural(seconds, "second", "seconds"),
+        120..7_200 => plural(seconds / 60, "minute", "minutes"),
+        7_200..172_800 => plural(seconds / 3_600, "hour", "hours"),
+        _ => plural(seconds / 86_400, "day", "days"),
+    }
+}
+
+/// How many sessions ended with a change of the password.
+fn sessions_ended(count: u64) -> String {
+    match count {
+        0 => "no other session was open".to_owned(),
+        count => format!("{} ended", plural(count, "other session", "other sessions")),
+    }
+}
+
 fn quote(text: &str) -> String {
     cut(&one_line(text), QUOTE_CHARS_MAX)
 }
@@ -13,6 +35,7 @@ fn quote(text: &str) -> String {
 impl Event {
     /// The event in one safe line of plain text.
     #[must_use]
+    #[expect(clippy::too_many_lines, reason = "one table, one arm for each event, which the compiler asks for")]
     pub fn sentence(&self) -> String {
         match self {
             Self::SystemStarted(e) => format!("Timmy {} started on {}", e.version, e.address),
@@ -24,6 +47,40 @@ impl Event {
                 format!("Database check passed: {}, {} in {} ms", e.check, plural(count, one, many), e.duration_ms)
             }
             Self::StoreDamaged(e) => format!("Database damaged ({}): {}", e.check, quote(&e.finding)),
+            Self::StorePruned(e) => {
+                let count = u64::try_from(e.operator.saturating_add(e.debug)).unwrap_or(0);
+                format!("{} between {} and {} left the log", plural(count, "old event", "old events"), e.first, e.last)
+            }
+            Self::StoreCheckpoint(e) => {
+                let count = u64::try_from(e.checkpoints).unwrap_or(0);
+                format!("{} up to event {} signed", plural(count, "checkpoint", "checkpoints"), e.upto)
+            }
+            Self::StoreKeyReplaced(e) => {
+                format!(
+                    "From event {} on the log is signed with key {}, before with {}",
+                    e.since,
+                    quote(&e.key),
+                    quote(&e.before)
+                )
+            }
+            Self::StoreResumed(e) => format!("Writing goes on after {} on a full disk", span(e.seconds)),
+            Self::ClockJumped(e) if e.seconds < 0 => format!("The machine's clock was set back by {}", span(e.seconds)),
+            Self::ClockJumped(e) => format!("The machine's clock was set forward by {}", span(e.seconds)),
+            Self::BackupMade(e) => format!("Backup made: {}, up to event {}", quote(&e.file), e.last_seq),
+            Self::BackupFailed(e) => format!("No backup was made: {}", quote(&e.finding)),
+            Self::BackupSkipped(e) => format!(
+                "The nightly backup was left out: {} MiB are free, {} MiB should be",
+                e.free_bytes / MIB,
+                e.needed_bytes / MIB
+            ),
+            Self::BackupDrilled(e) => format!("Backup checked as a restore would: {} is whole", quote(&e.file)),
+            Self::BackupDrillFailed(e) => {
+                format!("Backup {} would not restore: {}", quote(&e.file), quote(&e.finding))
+            }
+            Self::RestoreDone(e) => format!("Restored from {}, up to event {}", quote(&e.file), e.last_seq),
+            Self::AreaImported(e) => {
+                format!("Brought in {}: {} added, {} the same, {} refused", quote(&e.area), e.added, e.same, e.refused)
+            }
             Self::ErrorCaptured(e) => format!("{} failed: {}", e.component, quote(&e.message)),
             Self::ComponentRecovered(e) => format!("{} runs again", e.component),
             Self::ReactorParked(e) => format!("{} put event {} aside: {}", e.reactor, e.event_seq, quote(&e.message)),
@@ -55,8 +112,14 @@ impl Event {
             Self::LoginSucceeded(e) => format!("Logged in by {}", quote(&e.how)),
             Self::LoginFailed(e) => format!("Login by {} failed, {} in a row", quote(&e.how), e.failures),
             Self::LoginEnded(_) => "Logged out".to_owned(),
+            Self::LoginPasswordSet(e) => format!("Set the password; {}", sessions_ended(e.sessions_ended)),
+            Self::LoginPasswordRemoved(e) => format!("Removed the password; {}", sessions_ended(e.sessions_ended)),
             Self::TokenCreated(e) => format!("Token {} created, may {}", quote(&e.name), quote(&e.scope)),
             Self::TokenRevoked(e) => format!("Token {} revoked", quote(&e.name)),
+            Self::SettingsChanged(e) if e.set => format!("Setting {} was changed", quote(&e.key)),
+            Self::SettingsChanged(e) => format!("Setting {} is as usual again", quote(&e.key)),
+            Self::MindRenewed(e) if e.history => "The history of the mind was gone and begins anew".to_owned(),
+            Self::MindRenewed(e) => format!("Gone from the mind and written anew: {}", quote(&e.files.join(", "))),
             Self::MindChanged(e) => format!("Mind edited: {}", quote(&e.files.join(", "))),
             Self::Unknown { name, .. } => format!("{} (this version does not know the event)", quote(name)),
         }

@@ -47,9 +47,19 @@ impl Relay {
 pub async fn attempt(member: &Member, request: &ChatRequest, call: &Call, begin_by: Instant) -> Tried {
     let mut relay =
         Relay { deltas: Deltas::new(call.deltas.clone()), begun: false, said: String::new(), first_word: None };
+    let began = Instant::now();
+    let in_flight = member.figures().begin();
     let done = ask(member, request, call, begin_by, &mut relay).await;
+    drop(in_flight);
+    // A reader that is behind takes its own time, not the model's.
+    let took = began.elapsed();
     relay.deltas.flush(&call.cancel).await;
     member.called(&done);
+    // What must not travel was not asked.
+    if !matches!(done, Err(Failure::Privacy { .. })) {
+        let first_word = relay.first_word.map(|at| at.saturating_duration_since(began));
+        member.figures().ended(done.as_ref().map(|completion| completion.usage), took, first_word);
+    }
     let partial = if done.is_err() { relay.said } else { String::new() };
     Tried { done, partial, first_word: relay.first_word }
 }

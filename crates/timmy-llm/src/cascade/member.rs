@@ -6,6 +6,7 @@ use std::time::Duration;
 use timmy_domain::thought::Place;
 use tokio::time::Instant;
 
+use super::figures::{Figures, ProviderFigures};
 use super::{ProbeChange, REST_MS, millis};
 use crate::failure::{Failure, Stage};
 use crate::provider::{Completion, Health, Provider};
@@ -53,6 +54,7 @@ pub struct ProviderStatus {
 pub struct Member {
     provider: Arc<dyn Provider>,
     record: Mutex<Record>,
+    figures: Figures,
 }
 
 struct Record {
@@ -80,7 +82,7 @@ impl Member {
             failures: 0,
             last_failure: String::new(),
         };
-        Self { provider, record: Mutex::new(record) }
+        Self { provider, record: Mutex::new(record), figures: Figures::default() }
     }
 
     pub fn provider(&self) -> &dyn Provider {
@@ -105,6 +107,22 @@ impl Member {
 
     fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is counted of its calls.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// What was counted of its calls, for whoever looks from outside.
+    pub fn read_figures(&self) -> ProviderFigures {
+        let info = self.provider.info();
+        let up = match self.record().state {
+            ProviderState::Unknown => None,
+            ProviderState::Up => Some(true),
+            ProviderState::Down { .. } => Some(false),
+        };
+        self.figures.read(&info.name, info.place, up)
     }
 
     /// Remembers how a call went.

@@ -239,3 +239,23 @@ async fn looks_tell_only_what_changed() {
     light(false);
     assert_eq!(look().await, down);
 }
+
+#[tokio::test(start_paused = true)]
+async fn calls_failures_tokens_and_times_are_counted_for_each_provider() {
+    let cascade = Cascade::new(vec![scripted("a", vec![refused(), slow(2), Step::Hang])]);
+    cascade.complete(&request(), &call(60)).await.expect_err("refused");
+    cascade.complete(&request(), &call(60)).await.expect("answered");
+    let figures = &cascade.figures()[0];
+    assert_eq!((figures.name.as_str(), figures.up, figures.busy, figures.answers), ("a", Some(true), 0, 1));
+    assert_eq!(figures.failures, [("unreachable", 1)].into());
+    assert!(figures.usage.completion_tokens > 0, "{figures:?}");
+    assert_eq!((figures.first_word.count, figures.took.count), (1, 2));
+    assert!(figures.took.sum_seconds >= 2.0, "{figures:?}");
+    let asking = cascade.clone();
+    let hanging = tokio::spawn(async move { asking.complete(&request(), &call(60)).await });
+    tokio::task::yield_now().await;
+    assert_eq!(cascade.figures()[0].busy, 1);
+    hanging.abort();
+    assert!(hanging.await.is_err());
+    assert_eq!(cascade.figures()[0].busy, 0, "a call that was dropped is not in flight");
+}

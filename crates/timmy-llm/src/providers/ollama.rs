@@ -16,7 +16,7 @@ use crate::wire::{Wire, within};
 
 use installed::Installed;
 
-mod format;
+pub(crate) mod format;
 mod installed;
 
 settings! {

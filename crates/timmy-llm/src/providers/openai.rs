@@ -16,7 +16,7 @@ use crate::wire::{Wire, within};
 
 use super::MODELS_MAX;
 
-mod format;
+pub(crate) mod format;
 
 /// One such server, as `[provider.NAME]` in `timmy.toml` describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use rusqlite::Connection;
 use super::{head, set_head};
 use crate::StoreError;
 use crate::chain::Head;
+use crate::signing::Signer;
 
 /// Opens a batch and answers where the log ends. Read anew each time, so that even another
 /// process's rows are continued, never overwritten.
@@ -14,9 +15,9 @@ pub(crate) fn begin(conn: &Connection) -> Result<Head, StoreError> {
 }
 
 /// Makes the batch durable; `end` is where the log ends now, if that has changed.
-pub(crate) fn commit(conn: &Connection, end: Option<&Head>) -> Result<(), StoreError> {
+pub(crate) fn commit(conn: &Connection, end: Option<&Head>, signer: Option<&Signer>) -> Result<(), StoreError> {
     if let Some(end) = end {
-        set_head(conn, end)?;
+        set_head(conn, end, signer)?;
     }
     run(conn, "COMMIT")
 }

@@ -5,74 +5,137 @@
 
 use std::ops::RangeInclusive;
 
-use rusqlite::{Connection, Params, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, Params, params, params_from_iter};
 use timmy_domain::bus::Pattern;
 use timmy_domain::{Seq, Severity};
 
 use super::{BLOCK_ROWS, EventQuery, head, select};
 use crate::StoreError;
+use crate::checkpoint::block_of;
+
+/// What a block holds: each kind and value with the worst severity beside it.
+macro_rules! marks {
+    () => {
+        "SELECT 'type' AS kind, event_type AS value, ?1 AS block, max(severity) FROM event_log
+         WHERE seq BETWEEN ?2 AND ?3 GROUP BY 2
+         UNION ALL SELECT 'source', source, ?1, max(severity) FROM event_log
+         WHERE seq BETWEEN ?2 AND ?3 GROUP BY 2
+         UNION ALL SELECT 'actor', actor, ?1, max(severity) FROM event_log
+         WHERE seq BETWEEN ?2 AND ?3 GROUP BY 2
+         UNION ALL SELECT 'agent', agent_id, ?1, max(severity) FROM event_log
+         WHERE seq BETWEEN ?2 AND ?3 AND agent_id IS NOT NULL GROUP BY 2
+         UNION ALL SELECT 'task', task_id, ?1, max(severity) FROM event_log
+         WHERE seq BETWEEN ?2 AND ?3 AND task_id IS NOT NULL GROUP BY 2
+         UNION ALL SELECT 'cause', CAST((cause - 1) / ?4 AS TEXT), ?1, max(severity) FROM event_log
+         WHERE seq BETWEEN ?2 AND ?3 AND cause IS NOT NULL GROUP BY 2"
+    };
+}
 
 /// Notes what the full `block` holds. Part of the transaction that filled it, so it is taken back
 /// with it.
 pub(super) fn summarise(conn: &Connection, block: Seq) -> Result<(), StoreError> {
-    conn.prepare_cached(
-        "INSERT INTO event_blocks (kind, value, block, severity_max)
-         SELECT 'type', event_type, ?1, max(severity) FROM event_log WHERE seq BETWEEN ?2 AND ?3 GROUP BY 2
-         UNION ALL
-         SELECT 'agent', agent_id, ?1, max(severity) FROM event_log WHERE seq BETWEEN ?2 AND ?3 AND agent_id IS NOT NULL GROUP BY 2
-         UNION ALL
-         SELECT 'task', task_id, ?1, max(severity) FROM event_log WHERE seq BETWEEN ?2 AND ?3 AND task_id IS NOT NULL GROUP BY 2
-         UNION ALL
-         SELECT 'cause', CAST((cause - 1) / ?4 AS TEXT), ?1, max(severity) FROM event_log WHERE seq BETWEEN ?2 AND ?3 AND cause IS NOT NULL GROUP BY 2",
-    )?
+    conn.prepare_cached(concat!("INSERT INTO event_blocks (kind, value, block, severity_max) ", marks!()))?
+        .execute(params![block, block * BLOCK_ROWS + 1, (block + 1) * BLOCK_ROWS, BLOCK_ROWS])?;
+    Ok(())
+}
+
+/// Takes back what [`summarise`] noted about `block`, while its rows are still there.
+pub(super) fn forget(conn: &Connection, block: Seq) -> Result<(), StoreError> {
+    conn.prepare_cached(concat!(
+        "DELETE FROM event_blocks WHERE (kind, value, block) IN (SELECT kind, value, block FROM (",
+        marks!(),
+        "))"
+    ))?
     .execute(params![block, block * BLOCK_ROWS + 1, (block + 1) * BLOCK_ROWS, BLOCK_ROWS])?;
     Ok(())
 }
 
 /// The stretches of the log within `bounds` that can hold what `query` wants, in the order of the
-/// answer.
+/// answer: the blocks that have something for each of its conditions, and what follows the last full
+/// block.
 pub(super) fn of_query(
     conn: &Connection,
     query: &EventQuery,
     bounds: &RangeInclusive<Seq>,
 ) -> Result<Vec<RangeInclusive<Seq>>, StoreError> {
-    let severe = query.severity_min.filter(|&s| s > Severity::Info);
-    let named = [("task", &query.task_id), ("agent", &query.agent_id)]
-        .into_iter()
-        .find_map(|(kind, value)| value.as_deref().map(|v| (kind, v.to_owned(), format!("{v}\0"))));
-    let (kind, low, high) = match named {
-        Some(named) => named,
-        None if query.pattern == Pattern::All && severe.is_none() => return Ok(vec![bounds.clone()]),
-        None => {
-            let (low, high) = select::name_range(&query.pattern);
-            ("type", low, high)
+    let span = (block_of(*bounds.start()), block_of(*bounds.end()));
+    let severe = query.severity_min.filter(|&s| s > Severity::Debug).map_or(0, |s| s as i64);
+    let cause = query.cause.map(|cause| (cause.saturating_sub(1) / BLOCK_ROWS).to_string());
+    let values = [
+        ("cause", cause.as_ref()),
+        ("task", query.task_id.as_ref()),
+        ("agent", query.agent_id.as_ref()),
+        ("actor", query.actor.as_ref()),
+        ("source", query.source.as_ref()),
+    ];
+    let mut found: Option<Vec<Seq>> = None;
+    for (kind, value) in values {
+        if let Some(value) = value {
+            let blocks = numbers(
+                conn,
+                "SELECT block FROM event_blocks WHERE kind = ?1 AND value = ?2 AND severity_max >= ?3
+                 AND block BETWEEN ?4 AND ?5 ORDER BY block",
+                params![kind, value, severe, span.0, span.1],
+            )?;
+            found = Some(common(found, blocks));
         }
-    };
-    let blocks = numbers(
-        conn,
-        "SELECT DISTINCT block FROM event_blocks
-         WHERE kind = ?1 AND value >= ?2 AND value < ?3 AND severity_max >= ?4 AND block BETWEEN ?5 AND ?6
-         ORDER BY block",
-        params![
-            kind,
-            low,
-            high,
-            severe.map_or(0, |s| s as i64),
-            (bounds.start() - 1) / BLOCK_ROWS,
-            (bounds.end() - 1) / BLOCK_ROWS
-        ],
-    )?;
-    Ok(stretches(&blocks, tail(conn)?, bounds, query.newest_first))
+    }
+    if query.pattern != Pattern::All || !query.exclude.is_empty() || severe > Severity::Info as i64 {
+        found = Some(common(found, of_types(conn, query, severe, span)?));
+    }
+    match found {
+        None => Ok(vec![bounds.clone()]),
+        Some(blocks) => Ok(stretches(&blocks, tail(conn)?, bounds, query.newest_first)),
+    }
 }
 
-/// The stretches of the log that can hold effects of the event at `seq`, oldest first.
-pub(super) fn of_effects(conn: &Connection, seq: Seq) -> Result<Vec<RangeInclusive<Seq>>, StoreError> {
+/// The blocks within `span` that hold a type the query wants.
+fn of_types(conn: &Connection, query: &EventQuery, severe: i64, span: (Seq, Seq)) -> Result<Vec<Seq>, StoreError> {
+    let (low, high) = select::name_range(&query.pattern);
+    let mut sql = "SELECT DISTINCT block FROM event_blocks
+         WHERE kind = 'type' AND value >= ?1 AND value < ?2 AND severity_max >= ?3 AND block BETWEEN ?4 AND ?5"
+        .to_owned();
+    let mut values = vec![
+        Value::Text(low),
+        Value::Text(high),
+        Value::Integer(severe),
+        Value::Integer(span.0),
+        Value::Integer(span.1),
+    ];
+    for pattern in &query.exclude {
+        let (low, high) = select::name_range(pattern);
+        let number = values.len() + 1;
+        sql.push_str(&format!(" AND NOT (value >= ?{number} AND value < ?{})", number + 1));
+        values.extend([Value::Text(low), Value::Text(high)]);
+    }
+    let mut blocks = numbers(conn, &sql, params_from_iter(values))?;
+    blocks.sort_unstable();
+    Ok(blocks)
+}
+
+/// What is in both lists, which ascend; the second when there is no first.
+fn common(first: Option<Vec<Seq>>, second: Vec<Seq>) -> Vec<Seq> {
+    match first {
+        None => second,
+        Some(first) => first.into_iter().filter(|block| second.binary_search(block).is_ok()).collect(),
+    }
+}
+
+/// The stretches of the log within `bounds` that can hold effects of the event at `seq`, in the order of the answer.
+pub(super) fn of_effects(
+    conn: &Connection,
+    seq: Seq,
+    bounds: &RangeInclusive<Seq>,
+    newest_first: bool,
+) -> Result<Vec<RangeInclusive<Seq>>, StoreError> {
     let blocks = numbers(
         conn,
         "SELECT block FROM event_blocks WHERE kind = 'cause' AND value = ?1 ORDER BY block",
-        [((seq - 1) / BLOCK_ROWS).to_string()],
+        [(seq.saturating_sub(1) / BLOCK_ROWS).to_string()],
     )?;
-    Ok(stretches(&blocks, tail(conn)?, &(seq.saturating_add(1)..=Seq::MAX), false))
+    let bounds = seq.saturating_add(1).max(*bounds.start())..=*bounds.end();
+    Ok(stretches(&blocks, tail(conn)?, &bounds, newest_first))
 }
 
 /// The first position after the last full block.

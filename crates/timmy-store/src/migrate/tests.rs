@@ -95,3 +95,68 @@ fn an_older_file_is_copied_then_migrated_with_all_it_holds() {
     drop(open(false).unwrap());
     assert_eq!(super::copies(&path).unwrap().len(), 1, "only a migration makes a copy");
 }
+
+/// A file as version 6 left it, with `rows` events.
+fn of_version_six(path: &Path, rows: i64) {
+    use crate::chain::{Canonical, Hash};
+    let mut conn = Connection::open(path).unwrap();
+    conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).unwrap();
+    migrations().to_version(&mut conn, 6).unwrap();
+    let mut previous: Hash = [0; 32];
+    let tx = conn.transaction().unwrap();
+    for seq in 1..=rows {
+        let actor = if seq % 100 == 0 { "owner" } else { "system" };
+        let row = Canonical {
+            seq,
+            id: &[7; 16],
+            event_type: b"login.failed",
+            source: b"web",
+            actor: actor.as_bytes(),
+            cause: None,
+            task_id: None,
+            agent_id: None,
+            severity: 2,
+            data: b"{}",
+            timestamp: seq,
+        };
+        previous = row.hash(&previous, &mut Vec::new());
+        tx.execute(
+            "INSERT INTO event_log VALUES (?1, ?2, 'login.failed', 'web', ?3, NULL, NULL, NULL, 2, '{}', ?1, ?4)",
+            params![seq, [7_u8; 16], actor, previous],
+        )
+        .unwrap();
+        if seq % 256 == 0 {
+            tx.execute("INSERT INTO event_blocks VALUES ('type', 'login.failed', ?1, 2)", [seq / 256 - 1]).unwrap();
+        }
+    }
+    tx.execute("UPDATE event_head SET seq = ?1, hash = ?2, timestamp = ?1", params![rows, previous]).unwrap();
+    tx.commit().unwrap();
+}
+
+// shows: store: a log of the version before retention is taken over, signed and searched by actor at once
+#[test]
+fn a_log_of_the_version_before_is_taken_over_and_signed() {
+    use crate::{EventQuery, Options, Store, block_on::block_on};
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("timmy.db");
+    of_version_six(&path, 1_000);
+    let open = || {
+        let clock = std::sync::Arc::new(|| Timestamp::from_micros(2_000));
+        let random = std::sync::Arc::new(|out: &mut [u8]| out.fill(3));
+        Store::open(&path, clock, random, Options::default())
+    };
+    let store = open().unwrap();
+    let report = block_on(store.verify_chain(1)).unwrap();
+    assert_eq!((report.rows, report.bad, report.keys.len()), (1_000, None, 1));
+    let query = EventQuery { actor: Some("owner".into()), ..EventQuery::default() };
+    let found = store.read_blocking(move |r| Ok((r.events(&query)?, r.space()?))).unwrap();
+    assert_eq!(found.0.iter().map(|r| r.seq).collect::<Vec<_>>(), (1..=10).map(|n| n * 100).collect::<Vec<_>>());
+    assert!(found.1.shrinks);
+    block_on(store.close());
+    assert_eq!(copies(&path).unwrap().len(), 1);
+    // Who takes the signature away again is not believed.
+    let conn = Connection::open(&path).unwrap();
+    conn.execute_batch("DELETE FROM event_keys; UPDATE event_head SET signature = NULL").unwrap();
+    drop(conn);
+    assert!(matches!(open(), Err(StoreError::Damaged { .. })));
+}

@@ -123,6 +123,17 @@ impl Tx<'_> {
         Ok(statement.execute([hash.as_slice()])? > 0)
     }
 
+    /// Ends every session but the one with the hash `spared`; answers how many that were.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn end_other_sessions(&mut self, spared: Option<&[u8; 32]>) -> Result<usize, StoreError> {
+        // No session has the empty hash, so without anybody to spare all of them go.
+        let spared: &[u8] = spared.map_or(&[], |hash| hash.as_slice());
+        let mut statement = self.conn().prepare_cached("DELETE FROM sessions WHERE hash <> ?1")?;
+        Ok(statement.execute([spared])?)
+    }
+
     /// Notes that the session with this `hash` was used at `at`.
     ///
     /// # Errors

@@ -26,11 +26,14 @@ const HASH_DIGITS_SHOWN: usize = 7;
 
 /// One commit, made safe to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Commit {
-    hash: String,
+pub(super) struct Commit {
+    /// Its hash.
+    pub hash: String,
     at_ns: i64,
-    author: String,
-    subject: String,
+    /// Who made it.
+    pub author: String,
+    /// Its first line.
+    pub subject: String,
 }
 
 /// What the commits of the repository have to tell since the look that gave `before`.
@@ -116,7 +119,7 @@ async fn log(path: &Path, range: &str, deadline: Instant) -> Result<Vec<Commit>,
     Ok(parse(&ask(path, &args, deadline).await?.whole()?))
 }
 
-fn parse(output: &[u8]) -> Vec<Commit> {
+pub(super) fn parse(output: &[u8]) -> Vec<Commit> {
     let fields: Vec<String> = output.split(|b| *b == 0).map(|f| String::from_utf8_lossy(f).into_owned()).collect();
     let commits = fields.chunks_exact(FIELDS).filter_map(|f| {
         let seconds: i64 = f[1].parse().ok()?;

@@ -111,7 +111,7 @@ fn one_line(output: Output, none_status: i32) -> Result<Option<String>, ToolErro
 
 /// Reads `ls-files -z -s -t --debug`: for each file `TAG MODE OBJECT STAGE<tab>PATH`, a zero byte and
 /// indented lines about the file. Where those lines are not as expected, `stat` is `None`.
-fn parse_index(output: &[u8]) -> BTreeMap<String, Tracked> {
+pub(super) fn parse_index(output: &[u8]) -> BTreeMap<String, Tracked> {
     let mut tracked = BTreeMap::new();
     let mut parts = output.split(|b| *b == 0);
     let mut head = parts.next().unwrap_or_default().to_vec();
@@ -160,7 +160,7 @@ fn parse_stat(about: &str) -> Option<Stat> {
 }
 
 /// Reads `diff-index -z --raw`: `:OLDMODE NEWMODE OLDOBJECT NEWOBJECT LETTER`, zero, path, zero.
-fn parse_staged(output: &[u8]) -> Vec<Staged> {
+pub(super) fn parse_staged(output: &[u8]) -> Vec<Staged> {
     let parts: Vec<&[u8]> = output.split(|b| *b == 0).collect();
     let pairs = parts.chunks_exact(2).filter_map(|pair| {
         let facts: Vec<&str> = std::str::from_utf8(pair[0]).ok()?.split(' ').collect();

@@ -1,13 +1,17 @@
 //! A log as it might be.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use timmy_domain::event::Thought as ThoughtBorn;
+use timmy_domain::filter::EventFilter;
 use timmy_domain::thought::Place;
-use timmy_domain::{Event, Life, Record, Severity};
+use timmy_domain::{Event, Life, Record};
 use timmy_web::look::event_page::{EventPage, chain, fields};
-use timmy_web::look::events::{EventFilter, EventRow, EventsPage};
-use timmy_web::look::{Absent, Histogram, Theme, Tone};
+use timmy_web::look::events::{DrawnRow, EventRow, EventsPage};
+use timmy_web::look::filter::{FilterBox, query};
+use timmy_web::look::histogram::{Bar, Histogram, Stretch};
+use timmy_web::look::{Absent, Theme};
 use timmy_web::nav;
 
 use crate::mind::thoughts;
@@ -115,30 +119,34 @@ pub fn events(theme: Theme, kind: &str) -> EventsPage {
     let clock = clock();
     let empty = kind == "empty";
     let wave = [5_u64, 2, 2, 6, 4, 1, 4, 8, 3, 1, 5, 6, 1, 3, 7, 4, 0, 4, 9, 3, 1, 6, 5, 0, 3, 7, 4, 1, 5, 6];
-    let mut bars: Vec<(u64, Tone)> = wave.iter().chain(&wave).map(|&count| (count, Tone::Calm)).collect();
-    bars[34] = (12, Tone::Bad);
-    bars[35] = (7, Tone::Warn);
-    let filter = if empty {
-        EventFilter { pattern: "watch.failed".into(), severity: Some(Severity::Warning), ..EventFilter::default() }
-    } else {
-        EventFilter::default()
-    };
+    let mut bars: Vec<Bar> = wave.iter().chain(&wave).map(|&count| Bar { count, trouble: 0 }).collect();
+    (bars[34], bars[35]) = (Bar { count: 12, trouble: 9 }, Bar { count: 7, trouble: 7 });
+    let text = if empty { "type:watch.failed severity:warning" } else { "" };
+    let filter = EventFilter::parse(text, clock.now).unwrap_or_default();
+    let typed = if kind == "refused" { EventFilter::parse("typ:watch.added", clock.now) } else { Ok(filter.clone()) };
     EventsPage {
         shell: shell("/swarm/events", Life::Degraded, "Working on, without a model", "since 14:02", theme),
-        filter,
-        filter_problem: if kind == "refused" {
-            "Not an event pattern: use a name such as watch.added, a prefix such as watch.*, or *".into()
-        } else {
-            String::new()
+        filter: match typed {
+            Ok(filter) => FilterBox::of(&filter),
+            Err(error) => FilterBox::refused("typ:watch.added", &error),
         },
-        query: String::new(),
+        query: query(&filter),
         live: "*".into(),
+        still: false,
         histogram: (!empty).then(|| Histogram {
+            stretches: (0..12)
+                .map(|n| Stretch { label: format!("13:{:02}: 9 events", n * 5), href: Some("/swarm/events".into()) })
+                .collect(),
             bars,
-            label: "Events in the last hour: steady, one cluster of failures at 13:46.".into(),
+            label: "214 events in the last hour, 16 of them warnings or errors.".into(),
             axis: ["13:12", "13:27", "13:42", "13:57", "now"].map(String::from).into(),
+            spans: Vec::new(),
         }),
-        rows: if empty { Vec::new() } else { records().iter().map(|record| EventRow::of(record, &clock)).collect() },
+        rows: if empty {
+            Vec::new()
+        } else {
+            records().iter().map(|record| Arc::new(DrawnRow::of(EventRow::of(record, &clock)))).collect()
+        },
         absent: Absent::empty(
             "No event fits this filter",
             "Names match exactly, or below a prefix with a star: watch.* finds watch.added.",
@@ -174,6 +182,7 @@ pub fn event(theme: Theme) -> Result<EventPage, Box<dyn Error>> {
         hash: "9f3c2ab1e07d4415".repeat(4),
         raw: serde_json::to_string_pretty(&this.envelope())?,
         chain: chain(&[root, cause], &this, &[kept, find(48_236).ok_or("48236")?], &clock),
+        beyond: None,
         effects_left: 0,
         previous: Some(48_190),
         next: None,

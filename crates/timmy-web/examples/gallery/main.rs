@@ -33,6 +33,7 @@ fn login(theme: Theme, notice: Option<Notice>) -> LoginPage {
         host: "hearth.lan".into(),
         version: "0.1.0".into(),
         next: String::new(),
+        password: true,
         notice,
     }
 }
@@ -52,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for asset in assets::all() {
         let folder = dir.join("static").join(&asset.hash);
         fs::create_dir_all(&folder)?;
-        fs::write(folder.join(asset.name), asset.bytes)?;
+        fs::write(folder.join(asset.name), &asset.bytes)?;
     }
     let theme = Theme::System;
     for kind in ["", "waiting", "answering", "first"] {

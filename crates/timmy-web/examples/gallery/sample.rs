@@ -6,9 +6,10 @@ use time::UtcOffset;
 use timmy_domain::observation::{Observation, ObservationKind, WatchedFolder};
 use timmy_domain::thought::Place;
 use timmy_domain::{Life, Timestamp};
+use timmy_web::keys::OwnKeys;
 use timmy_web::look::folders::{FolderView, SeenView};
 use timmy_web::look::mind::ModelRow;
-use timmy_web::look::{Bar, Clock, Density, Now, Pulse, Shell, State, Theme, Tone};
+use timmy_web::look::{Bar, Clock, Density, Now, Pulse, Shell, Side, State, Theme, Tone};
 use timmy_web::nav;
 
 pub fn clock() -> Clock {
@@ -38,11 +39,14 @@ pub fn shell(route: &str, life: Life, act: &str, aside: &str, theme: Theme) -> S
         },
         theme,
         density: Density::Comfortable,
+        side: Side::Wide,
+        keys: OwnKeys::default(),
         csrf: "csrf-of-this-session".into(),
         version: "0.1.0".into(),
         host: "hearth.lan".into(),
         live_seq: 48_236,
         notice: None,
+        told: None,
     }
 }
 

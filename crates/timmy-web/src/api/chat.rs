@@ -13,6 +13,7 @@ use timmy_domain::message::{Message, MessageStatus, Speaker};
 use timmy_domain::{MessageId, Problem, ThoughtId};
 use timmy_llm::Role;
 use timmy_store::LIST_LIMIT_MAX;
+use utoipa::ToSchema;
 
 use super::{created, json as answer, stream};
 use crate::ask::{Asked, Fields, Named, Window, list, no_such};
@@ -26,21 +27,29 @@ pub const MESSAGES_MAX: usize = 1_000;
 const USUAL: usize = 50;
 
 /// One message of a call.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct Spoken {
-    /// `system`, `user`, `assistant` or `tool`.
+    /// Who says it; the last message must be the user's.
+    #[schema(pattern = "^(system|user|assistant|tool)$", examples("user"))]
     pub role: String,
     /// The words.
     pub content: String,
 }
 
-/// A chat call.
-#[derive(Debug, Deserialize)]
+/// What is said to Timmy. He remembers the conversation himself, so only the last message is said.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = Chat, examples(json!({"messages": [{"role": "user", "content": "Good morning"}]})))]
 pub struct Call {
+    /// The messages.
+    #[schema(min_items = 1, max_items = 1000)]
     messages: Vec<Spoken>,
+    /// Whether the answer comes while it is made, as server-sent events.
     #[serde(default)]
     stream: bool,
+    /// The id of the thought it replies to.
     about: Option<String>,
+    /// Through which door it comes.
+    #[schema(pattern = "^(api|cli)$")]
     channel: Option<String>,
 }
 

@@ -7,14 +7,18 @@ use timmy_domain::{Record, Seq};
 use timmy_store::EVENTS_LIMIT_MAX;
 
 use super::json as answer;
-use crate::ask::{Asked, Named, list, no_such};
+use crate::ask::{Asked, Named, list, switch};
 use crate::auth::Visit;
 use crate::errors::Answer;
 use crate::pages::events::Narrow;
+use crate::pages::events::one::no_such_event;
 use crate::web::Web;
 
 /// Events in a list when nobody says how many.
 const USUAL: usize = 100;
+
+/// Positions one call looks at when few of them fit; `next` then says where to go on.
+const SCAN_ROWS_MAX: usize = 200_000;
 
 /// Causes, and effects, that go along with one event.
 const CHAIN_MAX: usize = 50;
@@ -25,21 +29,28 @@ pub struct Direction {
     newest: Option<String>,
 }
 
-/// `GET /api/events?after=SEQ&type=PATTERN&limit=`: oldest first after SEQ; with `newest=true` newest first.
+/// `GET /api/events?after=SEQ&type=PATTERN&limit=`: oldest first after SEQ; with `newest=true` newest first. `q` holds
+/// the same filter as the page's box.
 pub async fn events(
     State(web): State<Web>,
     _: Visit,
     Asked(narrow): Asked<Narrow>,
     Asked(direction): Asked<Direction>,
 ) -> Answer {
-    let window = narrow.window();
-    let (limit, newest) = (window.limit(USUAL)?, direction.newest.is_some_and(|n| n == "true" || n == "1"));
-    let mut query = narrow.wanted()?;
-    (query.after, query.before) = (window.after()?, window.before()?);
+    let (window, clock) = (narrow.window(), web.clock());
+    let (limit, newest) = (window.limit(USUAL)?, switch("newest", direction.newest.as_deref())?);
+    let mut query = narrow.wanted(&clock)?;
+    query.after = query.after.into_iter().chain(window.after()?).max();
+    query.before = query.before.into_iter().chain(window.before()?).min();
     (query.limit, query.newest_first) = ((limit + 1).min(EVENTS_LIMIT_MAX), newest);
-    let records = web.app.ctx.store.read(move |r| r.events(&query)).await?;
-    let items: Vec<Value> = records.iter().map(Record::envelope).collect();
-    Ok(answer(&list(items, limit, |envelope| envelope["seq"].clone())))
+    let page = web.app.ctx.store.read(move |r| r.events_page(&query, SCAN_ROWS_MAX)).await?;
+    let items: Vec<Value> = page.records.iter().map(Record::envelope).collect();
+    let (count, mut listed) = (items.len(), list(items, limit, |envelope| envelope["seq"].clone()));
+    if count <= limit && listed["next"].is_null() {
+        // The look ended before the log did.
+        listed["next"] = page.searched_to.into();
+    }
+    Ok(answer(&listed))
 }
 
 /// Whether the chain goes along.
@@ -51,16 +62,20 @@ pub struct Along {
 /// `GET /api/events/{seq}`; with `chain=true` also `causes`, oldest first, and `effects`.
 pub async fn event(State(web): State<Web>, _: Visit, name: Named, Asked(along): Asked<Along>) -> Answer {
     let seq: Seq = name.id("event")?;
-    let chain = along.chain.is_some_and(|c| c == "true" || c == "1");
+    let chain = switch("chain", along.chain.as_deref())?;
     let read = web.app.ctx.store.read(move |r| {
         let around =
             if chain { (r.causes(seq, CHAIN_MAX)?, r.effects(seq, CHAIN_MAX)?) } else { (Vec::new(), Vec::new()) };
-        Ok((r.event(seq)?, around))
+        Ok((r.event(seq)?, around, r.removed_by(seq)?))
     });
-    let (record, (causes, effects)) = read.await?;
-    let mut envelope = record.ok_or_else(|| no_such("event", &name.0))?.envelope();
+    let (record, (causes, effects), removed_by) = read.await?;
+    let missing = || no_such_event(&web, &name.0, removed_by);
+    let mut envelope = record.ok_or_else(missing)?.envelope();
     if chain {
         let envelopes = |records: &[Record]| records.iter().map(Record::envelope).collect::<Vec<_>>();
+        // The chain goes further back than what is kept.
+        let oldest = causes.first().map_or(envelope["cause"].as_i64(), |cause| cause.cause);
+        envelope["causes_begin_after"] = oldest.filter(|_| causes.len() < CHAIN_MAX).into();
         envelope["causes"] = envelopes(&causes).into();
         envelope["effects"] = envelopes(&effects).into();
     }
@@ -72,7 +87,14 @@ pub async fn verify(State(web): State<Web>, _: Visit) -> Answer {
     let _one_at_a_time = web.verifying.lock().await;
     let report = web.app.ctx.store.verify_chain(1).await?;
     let first_bad = report.bad.as_ref().map(|bad| json!({"seq": bad.seq, "why": bad.finding}));
-    Ok(answer(
-        &json!({"ok": report.bad.is_none(), "rows": report.rows, "last_seq": report.last_seq, "first_bad": first_bad}),
-    ))
+    let keys: Vec<Value> = report.keys.iter().map(|(id, since)| json!({"id": id, "since": since})).collect();
+    Ok(answer(&json!({
+        "ok": report.bad.is_none(),
+        "rows": report.rows,
+        "removed": report.removed,
+        "checkpoints": report.checkpoints,
+        "keys": keys,
+        "last_seq": report.last_seq,
+        "first_bad": first_bad,
+    })))
 }

@@ -10,10 +10,10 @@ use timmy_domain::Problem;
 
 use super::json as answer;
 use crate::api::router::provider;
-use crate::ask::Asked;
+use crate::ask::{Asked, switch};
 use crate::auth::Visit;
 use crate::errors::{Answer, Refusal};
-use crate::pages::health::measure;
+use crate::pages::health::gathered::{everything, routine};
 use crate::web::Web;
 
 /// Whether to ask the providers first.
@@ -46,11 +46,12 @@ fn part(part: &Part) -> Value {
 
 /// `GET /api/health`.
 pub async fn health(State(web): State<Web>, _: Visit, Asked(wanted): Asked<Probe>) -> Answer {
-    if wanted.probe.is_some_and(|p| p == "true" || p == "1") {
+    if switch("probe", wanted.probe.as_deref())? {
         probe(&web).await?;
     }
     let folders = web.app.watch.list().await?;
-    let (stats, machine) = (web.app.ctx.store.stats(), measure(&web).await);
+    let gathered = everything(&web).await?;
+    let (stats, machine) = (web.app.ctx.store.stats(), &gathered.machine);
     let parts: Vec<Value> = web.app.ctx.reports.all().iter().map(part).collect();
     let providers: Vec<Value> = web.app.ctx.cascade.status().iter().map(provider).collect();
     Ok(answer(&json!({
@@ -79,6 +80,9 @@ pub async fn health(State(web): State<Web>, _: Visit, Asked(wanted): Asked<Probe
             "disk_total_bytes": machine.disk_total_bytes,
             "disk_free_bytes": machine.disk_free_bytes,
         },
+        "resources": gathered.resources,
+        "routines": gathered.routines.iter().map(routine).collect::<Vec<_>>(),
+        "telemetry": web.app.ctx.telemetry.endpoint(),
         "home": web.home,
         "version": web.version,
         "uptime_seconds": web.uptime_seconds(),
@@ -94,14 +98,9 @@ mod tests {
     #[test]
     fn the_state_of_a_part_is_read_flat() {
         let broken = Part {
-            name: "pulse",
-            kind: PartKind::Component,
             state: PartState::Restarting { at: Timestamp::EPOCH, why: "panicked".to_owned() },
-            since: Timestamp::EPOCH,
-            ran_at: None,
-            note: String::new(),
-            troubled: false,
             restarts: 3,
+            ..Part::new("pulse", PartKind::Component, Timestamp::EPOCH)
         };
         let fields = part(&broken);
         assert_eq!(

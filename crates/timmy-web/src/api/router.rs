@@ -10,6 +10,7 @@ use timmy_domain::{Problem, Sensitivity};
 use timmy_llm::{Attempt, Brief, Call, ChatMessage, ChatRequest, Part, ProviderState, ProviderStatus, TaskClass};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 
 use super::chat::{Spoken, spoken};
 use super::json as answer;
@@ -61,10 +62,16 @@ pub async fn providers(State(web): State<Web>, _: Visit) -> Answer {
 }
 
 /// A call of the models.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = Complete, examples(json!({"messages": [{"role": "user", "content": "Good morning"}]})))]
 pub struct Wanted {
+    /// The messages, at most 400,000 characters together.
+    #[schema(min_items = 1, max_items = 1000)]
     messages: Vec<Spoken>,
+    /// What the answer is for.
+    #[schema(pattern = "^(chat|thought)$")]
     task_class: Option<String>,
+    /// The model; `auto`, or nothing, lets the cascade choose.
     model: Option<String>,
 }
 
@@ -110,7 +117,7 @@ pub async fn complete(State(web): State<Web>, _: Visit, Fields(wanted): Fields<W
     let deadline = Instant::now() + Duration::from_secs(web.app.ctx.settings.talk.deadline_seconds);
     let call = Call { cancel, deadline, first_word_by: None, deltas: None };
     let asked = tokio::select! {
-        asked = web.app.ctx.cascade.complete(&request, &call) => asked.map_err(|error| error.problem())?,
+        asked = web.app.ctx.ask("api", &request, &call) => asked.map_err(|error| error.problem())?,
         () = web.stop.cancelled() => return Err(super::chat::stops().into()),
     };
     if asked.place == Place::Reflex {

@@ -32,7 +32,7 @@ pub async fn status(State(web): State<Web>, _: Visit) -> Answer {
 
 /// `GET /health`: for everybody, and therefore nothing else.
 pub async fn health(State(web): State<Web>) -> Response {
-    let status = if web.app.ctx.store.writes_stopped().is_some() { "degraded" } else { "ok" };
+    let status = if web.app.ctx.store.writes_refused().is_some() { "degraded" } else { "ok" };
     answer(&json!({"status": status, "version": web.version, "uptime_seconds": web.uptime_seconds()}))
 }
 
@@ -43,7 +43,7 @@ pub async fn alive() -> Response {
 
 /// `GET /readyz`: the process can do its work.
 pub async fn ready(State(web): State<Web>) -> Answer {
-    if web.app.ctx.store.writes_stopped().is_some() || web.stop.is_cancelled() {
+    if web.app.ctx.store.writes_refused().is_some() || web.stop.is_cancelled() {
         let problem =
             timmy_domain::Problem::unavailable("not_ready", "Timmy cannot write.", "Log in and look at Health.");
         return Err(problem.into());

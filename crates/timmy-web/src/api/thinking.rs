@@ -6,9 +6,10 @@ use serde_json::json;
 use timmy_domain::ThoughtId;
 use timmy_domain::thought::Thought;
 use timmy_store::{LIST_LIMIT_MAX, ThoughtQuery};
+use utoipa::ToSchema;
 
 use super::{created, json as answer};
-use crate::ask::{Asked, Fields, Named, Window, list, no_such};
+use crate::ask::{Asked, Fields, Named, Window, list, no_such, whole};
 use crate::auth::Visit;
 use crate::errors::{Answer, Refusal};
 use crate::pages::thinking::seed_of;
@@ -47,8 +48,10 @@ pub async fn chain(State(web): State<Web>, _: Visit, name: Named) -> Answer {
 }
 
 /// The owner's own thought.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct Injected {
+    /// The words; at most 2,000 characters are left when control characters are taken out.
+    #[schema(min_length = 1, examples("The kelp sways because the tide does."))]
     content: String,
 }
 
@@ -58,8 +61,11 @@ pub async fn inject(State(web): State<Web>, _: Visit, Fields(new): Fields<Inject
 }
 
 /// What the next thought shall grow from.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = Wanted)]
 pub struct Wanted {
+    /// The seed; Timmy chooses when it is left out or empty.
+    #[schema(pattern = "^(existential|swarm|scripture|creative|memory|freeform)?$")]
     seed_type: Option<String>,
 }
 
@@ -76,8 +82,11 @@ pub async fn stop(State(web): State<Web>, _: Visit) -> Answer {
 }
 
 /// How long to pause.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct Pause {
+    /// Minutes, at most thirty days; without them until the owner ends it.
+    #[serde(default, deserialize_with = "whole")]
+    #[schema(minimum = 1, maximum = 43200)]
     minutes: Option<u64>,
 }
 

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{created, json as answer};
 use crate::ask::{Fields, Named};
@@ -16,8 +17,11 @@ pub async fn folders(State(web): State<Web>, _: Visit) -> Answer {
 }
 
 /// A folder to watch.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = NewFolder)]
 pub struct New {
+    /// Its path on the machine of the house.
+    #[schema(min_length = 1, examples("/home/me/project"))]
     path: String,
 }
 

@@ -28,6 +28,7 @@ async fn a_handler_that_panics_is_told_and_the_process_goes_on() {
         address: ([127, 0, 0, 1], 0).into(),
         version: "1".to_owned(),
         home: String::new(),
+        desk: None,
     };
     let web = Web::new(parts, CancellationToken::new());
     let app: Router =

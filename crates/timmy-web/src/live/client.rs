@@ -9,6 +9,7 @@ use futures_util::{SinkExt, StreamExt};
 use timmy_core::trust::access::Principal;
 use timmy_domain::Seq;
 use timmy_domain::bus::Pattern;
+use timmy_domain::tally::Level;
 use timmy_store::StoreError;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
@@ -23,8 +24,9 @@ const PAST_ROWS: Seq = 20;
 const PING_SECONDS: u64 = 20;
 /// Seconds without a sign of life after which a socket is closed.
 const SILENT_SECONDS_MAX: u64 = 40;
-/// Seconds between two looks at whether the key is still good.
-const RECHECK_SECONDS: u64 = 5;
+/// Seconds between two looks at whether the key is still good. One that is withdrawn is noticed at once; this finds
+/// sessions whose time is over.
+const RECHECK_SECONDS: u64 = 60;
 /// How long a client may take to hear that it is closed, in seconds.
 const CLOSE_SECONDS: u64 = 2;
 /// The same for one that does not read, so that it learns why when it reads again.
@@ -66,6 +68,10 @@ struct Client<'w> {
 /// Attends a socket until it ends. `after` is where it wants to go on.
 pub async fn attend(web: &Web, who: &Principal, after: Option<Seq>, socket: WebSocket) {
     web.ring.begin();
+    let _socket = Level::hold(&*web.surface.sockets);
+    if after.is_some() {
+        web.surface.resumes.one();
+    }
     let (out, input) = socket.split();
     let slots = Slots::new(web.feed.websocket_event_throttle);
     let mut client = Client { web, out, patterns: None, at: 0, slots, first: VecDeque::new() };
@@ -73,6 +79,10 @@ pub async fn attend(web: &Web, who: &Principal, after: Option<Seq>, socket: WebS
         Ok(()) => client.run(who, input).await,
         Err(_) => End::Close(close_code::ERROR, "the log cannot be read"),
     };
+    web.surface.closed(match end {
+        End::Close(code, _) => code,
+        End::Gone => 0,
+    });
     if let End::Close(code, reason) = end {
         let seconds = if end == TOO_SLOW { CLOSE_STALLED_SECONDS } else { CLOSE_SECONDS };
         let last = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
@@ -92,9 +102,15 @@ impl Client<'_> {
         self.at = after.min(head);
         if after > head {
             // A position of another log, such as before a restore.
+            self.web.surface.gaps.one();
             self.first.push_back(wire::gap(head));
-        } else if let Some(next) = self.web.ring.after(after, 1).await?.first().filter(|next| next.seq > after + 1) {
-            self.first.push_back(wire::gap(next.seq));
+        } else if let Some(next) = self.web.ring.after(after, 1).await?.first() {
+            // What is still kept comes all the same; the frame is told only when something is missing in it.
+            let removed = self.web.app.ctx.store.read(|r| r.last_removed()).await?;
+            if next.seq > after + 1 || after < removed {
+                self.web.surface.gaps.one();
+                self.first.push_back(wire::gap(next.seq));
+            }
         }
         Ok(())
     }
@@ -103,6 +119,9 @@ impl Client<'_> {
         let mut head = self.web.ring.head();
         let mut ping = ticks(PING_SECONDS);
         let mut recheck = ticks(RECHECK_SECONDS);
+        let mut withdrawals = self.web.app.access.withdrawals();
+        // A key that was withdrawn between the door and here is found by the first look.
+        withdrawals.mark_changed();
         let mut heard_at = Instant::now();
         let mut rate = Rate::new(heard_at);
         loop {
@@ -115,6 +134,8 @@ impl Client<'_> {
                     heard_at = Instant::now();
                     self.heard(said, &mut rate)
                 }
+                // Whether this key was meant is looked up; there are few, and each is known at once.
+                _ = withdrawals.changed() => self.recheck(who).await,
                 _ = recheck.tick() => self.recheck(who).await,
                 _ = ping.tick() => {
                     let silent = heard_at.elapsed() > Duration::from_secs(SILENT_SECONDS_MAX);
@@ -150,6 +171,7 @@ impl Client<'_> {
         };
         self.at = last;
         let text = wire::frame(&wanted)?;
+        self.web.surface.frames.one();
         self.slots.sent(Instant::now());
         self.send(Message::Text(text.into())).await
     }
@@ -161,6 +183,7 @@ impl Client<'_> {
         let give_up = Instant::now() + Duration::from_secs(SILENT_SECONDS_MAX);
         let sending = out.send(message);
         tokio::pin!(sending);
+        let mut late = None;
         loop {
             tokio::select! {
                 biased;
@@ -168,6 +191,7 @@ impl Client<'_> {
                 () = web.stop.cancelled() => return Some(STOPPING),
                 () = sleep_until(give_up) => return Some(SILENT),
                 () = sleep(slots.length()) => {
+                    late.get_or_insert_with(|| Level::hold(&*web.surface.behind));
                     if behind.slot(web.ring.last()) {
                         return Some(TOO_SLOW);
                     }

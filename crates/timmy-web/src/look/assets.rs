@@ -2,11 +2,15 @@
 //!
 //! An address never changes its content, so the server may answer `immutable` and forget about it.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
 
 use askama::filters::HtmlSafe;
 use sha2::{Digest, Sha256};
+
+use crate::{keys, nav, palette};
 
 /// Hexadecimal digits of the hash that stand in an address.
 const HASH_DIGITS: usize = 12;
@@ -19,7 +23,7 @@ pub struct Asset {
     /// The `Content-Type` it is served with.
     pub content_type: &'static str,
     /// The file.
-    pub bytes: &'static [u8],
+    pub bytes: Cow<'static, [u8]>,
     /// The first [`HASH_DIGITS`] digits of the SHA-256 of the file.
     pub hash: String,
     /// `/static/{hash}/{name}`.
@@ -30,16 +34,40 @@ const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
+/// The file that is written from tables: keys, pages and the verbs of the palette.
+const INDEX: &str = "index.js";
+
 macro_rules! files {
     ($($name:literal: $kind:ident),+ $(,)?) => {
-        [$(($name, $kind, include_bytes!(concat!("../../static/", $name)).as_slice())),+]
+        [$(($name, $kind, Cow::Borrowed(include_bytes!(concat!("../../static/", $name)).as_slice()))),+]
     };
+}
+
+/// The tables as the scripts read them, so that what a key or an entry does is written down once, in Rust.
+fn index() -> Vec<u8> {
+    let go: BTreeMap<String, &str> = nav::PAGES.iter().map(|page| (page.key.to_string(), page.route)).collect();
+    let entries: Vec<serde_json::Value> = palette::fixed().iter().map(palette::Entry::data).collect();
+    let icons = asset_url("icons.svg", include_bytes!("../../static/icons.svg"));
+    let tables = serde_json::json!({"keys": keys::data(), "go": go, "entries": entries, "icons": icons});
+    format!("globalThis.timmy={tables};").into_bytes()
+}
+
+fn hash_of(bytes: &[u8]) -> String {
+    let mut hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    hash.truncate(HASH_DIGITS);
+    hash
+}
+
+fn asset_url(name: &str, bytes: &[u8]) -> String {
+    format!("/static/{}/{name}", hash_of(bytes))
 }
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     let files = files![
         "app.css": CSS,
         "app.js": JS,
+        "keys.js": JS,
+        "palette.js": JS,
         "live.js": JS,
         "talk.js": JS,
         "htmx.min.js": JS,
@@ -52,10 +80,9 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
     ];
     files
         .into_iter()
+        .chain([(INDEX, JS, Cow::Owned(index()))])
         .map(|(name, content_type, bytes)| {
-            let mut hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-            hash.truncate(HASH_DIGITS);
-            let url = format!("/static/{hash}/{name}");
+            let (hash, url) = (hash_of(&bytes), asset_url(name, &bytes));
             Asset { name, content_type, bytes, hash, url }
         })
         .collect()

@@ -1,7 +1,36 @@
 //! Times in the words of the house, at the place of the house.
 
+use std::fmt::Write as _;
+
 use time::{Date, OffsetDateTime, UtcOffset};
 use timmy_domain::Timestamp;
+
+const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+/// Writes `14:11:52`. A list of events has hundreds of times, so this does without the general formatter.
+fn clock_time(out: &mut String, t: OffsetDateTime) {
+    for (at, number) in [t.hour(), t.minute(), t.second()].into_iter().enumerate() {
+        if at > 0 {
+            out.push(':');
+        }
+        out.push(char::from(b'0' + number / 10));
+        out.push(char::from(b'0' + number % 10));
+    }
+}
 
 /// The moment a page is drawn and the offset of the machine's own time zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +58,15 @@ impl Clock {
     }
 
     fn when(&self, at: Timestamp, text: String) -> When {
-        let t = self.local(at);
-        let full = format!("{} {} {} {}, {}", t.weekday(), t.day(), t.month(), t.year(), self.hms(at));
+        Self::told(at, self.local(at), text)
+    }
+
+    /// [`Self::when`], for whoever has the local time already.
+    fn told(at: Timestamp, t: OffsetDateTime, text: String) -> When {
+        let mut full = String::with_capacity(40);
+        full.push_str(WEEKDAYS[usize::from(t.weekday().number_days_from_monday())]);
+        let _ = write!(full, " {} {} {}, ", t.day(), MONTHS[usize::from(u8::from(t.month())) - 1], t.year());
+        clock_time(&mut full, t);
         When { iso: at.to_string(), text, full }
     }
 
@@ -53,6 +89,13 @@ impl Clock {
         self.local(at).date()
     }
 
+    /// The day and the offset by which times are told: two clocks with the same ones tell the same words of a time
+    /// that names no distance.
+    #[must_use]
+    pub fn place(&self) -> (Date, UtcOffset) {
+        (self.date(self.now), self.offset)
+    }
+
     /// Hour and minute: `14:12`.
     #[must_use]
     pub fn minute(&self, at: Timestamp) -> When {
@@ -68,10 +111,20 @@ impl Clock {
     /// As a line of the log tells it: `14:11:52` today, `19 Nov 14:11` before.
     #[must_use]
     pub fn log(&self, at: Timestamp) -> When {
-        if self.date(at) == self.date(self.now) {
-            return self.second(at);
+        let t = self.local(at);
+        if t.date() != self.date(self.now) {
+            return Self::told(at, t, format!("{} {}", self.day_month(at), self.hm(at)));
         }
-        self.when(at, format!("{} {}", self.day_month(at), self.hm(at)))
+        let mut text = String::with_capacity(8);
+        clock_time(&mut text, t);
+        Self::told(at, t, text)
+    }
+
+    /// The present moment as a part of a file's name: `2026-11-20-1412`.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        let t = self.local(self.now);
+        format!("{}-{:02}{:02}", t.date(), t.hour(), t.minute())
     }
 
     /// The hour a time lies in, as `14:00`.
@@ -113,6 +166,19 @@ impl Clock {
             format!("{} {}", self.day_month(at), self.hm(at))
         };
         self.when(at, text)
+    }
+
+    /// The edge of a slice of time that is `step_seconds` long: `14:11:30`, `14:10`, `19 Nov 14:00`, `19 Nov`.
+    #[must_use]
+    pub fn edge(&self, at: Timestamp, step_seconds: u64) -> String {
+        let today = self.date(at) == self.date(self.now);
+        match step_seconds {
+            86_400.. => self.day_month(at),
+            0..60 if today => self.hms(at),
+            0..60 => format!("{} {}", self.day_month(at), self.hms(at)),
+            _ if today => self.hm(at),
+            _ => format!("{} {}", self.day_month(at), self.hm(at)),
+        }
     }
 
     /// How long ago: `now`, `12 s ago`, `4 min ago`, `3 h ago`, and the short time beyond a day.

@@ -1,4 +1,4 @@
-//! The door: one code from the terminal.
+//! The door: one code from the terminal, or the password.
 
 use askama::Template;
 
@@ -18,6 +18,8 @@ pub struct LoginPage {
     pub version: String,
     /// Where to go after the door; a path of this site, empty for Home.
     pub next: String,
+    /// Whether the owner has set a password, which may be typed here.
+    pub password: bool,
     /// Why the last try failed, or that the session ended.
     pub notice: Option<Notice>,
 }

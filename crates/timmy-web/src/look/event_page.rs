@@ -89,6 +89,8 @@ pub struct EventPage {
     pub raw: String,
     /// How it came to it, and what came of it.
     pub chain: Vec<Link>,
+    /// What led to the first link, when it is no longer kept.
+    pub beyond: Option<i64>,
     /// Effects that are not shown because there are too many.
     pub effects_left: u64,
     /// The event of the same name before it.

@@ -1,9 +1,15 @@
-//! Events: the log as a dense table with a filter that lives in the address.
+//! Events: the log as a dense table below a filter that lives in the address and a histogram of what fits it.
+
+use std::fmt;
+use std::sync::Arc;
 
 use askama::Template;
-use timmy_domain::{Event, Record, Severity};
+use askama::filters::HtmlSafe;
+use timmy_domain::{Event, Record};
 
-use super::{Absent, Clock, Histogram, Shell, State, Tone, When, asset, icon};
+use super::filter::{FilterBox, encoded};
+use super::histogram::Histogram;
+use super::{Absent, Clock, Shell, State, Tone, When, asset, icon};
 use crate::nav;
 
 /// One line of the log.
@@ -23,11 +29,13 @@ pub struct EventRow {
     pub actor: String,
     /// The event that led here.
     pub cause: Option<i64>,
+    /// Whether it is the one that the list is about.
+    pub current: bool,
 }
 
 /// The shape of an event: its severity, and for Timmy's own words his symbol.
-fn state_of(record: &Record) -> State {
-    match record.event() {
+fn state_of(record: &Record, event: &Event) -> State {
+    match event {
         Event::Thought(_) | Event::MessageReplied(_) => State::new(Tone::Voice, "thinking", record.severity.name()),
         _ => State::of_severity(record.severity),
     }
@@ -37,59 +45,29 @@ impl EventRow {
     /// A record of the log.
     #[must_use]
     pub fn of(record: &Record, clock: &Clock) -> Self {
+        let event = record.event();
         Self {
             seq: record.seq,
             at: clock.log(record.at),
-            state: state_of(record),
+            state: state_of(record, &event),
             name: record.name.clone(),
-            sentence: record.event().sentence(),
+            sentence: event.sentence(),
             actor: record.actor.clone(),
             cause: record.cause,
+            current: false,
         }
     }
-}
 
-/// What the list is narrowed to. Every field is shown back as it was typed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EventFilter {
-    /// A pattern over names; empty for all.
-    pub pattern: String,
-    /// The mildest severity shown; `None` for all.
-    pub severity: Option<Severity>,
-    /// Words in the body; empty for all.
-    pub text: String,
-    /// Who did it; empty for everybody.
-    pub actor: String,
-}
-
-impl EventFilter {
-    /// Whether anything is narrowed.
+    /// A record of a list that is about the event at `about`.
     #[must_use]
-    pub fn is_on(&self) -> bool {
-        *self != Self::default()
+    pub fn about(record: &Record, clock: &Clock, about: Option<i64>) -> Self {
+        Self { current: about == Some(record.seq), ..Self::of(record, clock) }
     }
 
-    /// Whether `severity` is the chosen one.
+    /// The name as a part of an address.
     #[must_use]
-    pub fn has(&self, severity: &Severity) -> bool {
-        self.severity == Some(*severity)
-    }
-
-    /// Names and prefixes offered while a pattern is typed: `watch.*` and every name of the catalogue.
-    #[must_use]
-    pub fn offers() -> Vec<String> {
-        let names = Event::catalogue().into_iter().map(|(name, ..)| name);
-        let mut offers: Vec<String> = Vec::new();
-        for name in names {
-            let below = name.rsplit_once('.').map(|(prefix, _)| format!("{prefix}.*"));
-            for offer in below.into_iter().chain([name.to_owned()]) {
-                if !offers.contains(&offer) {
-                    offers.push(offer);
-                }
-            }
-        }
-        offers.sort_unstable();
-        offers
+    pub fn like(&self) -> String {
+        encoded(&self.name)
     }
 }
 
@@ -109,27 +87,65 @@ pub struct EventRowPart {
     pub row: EventRow,
 }
 
+/// One line of the log, drawn already. A row never changes, so it is drawn once and shown often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrawnRow {
+    /// The row.
+    pub row: EventRow,
+    html: String,
+}
+
+impl DrawnRow {
+    /// Draws a row.
+    #[must_use]
+    pub fn of(row: EventRow) -> Self {
+        let part = EventRowPart { row };
+        // Writing plain text into memory does not fail.
+        let html = part.render().unwrap_or_default();
+        Self { row: part.row, html }
+    }
+
+    /// What was drawn.
+    #[must_use]
+    pub fn html(&self) -> Drawn<'_> {
+        Drawn(&self.html)
+    }
+}
+
+/// What a template of this crate has drawn, and escaped, already.
+#[derive(Clone, Copy, Debug)]
+pub struct Drawn<'a>(&'a str);
+
+impl fmt::Display for Drawn<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+// It can only be made by drawing a row, above.
+impl HtmlSafe for Drawn<'_> {}
+
 /// The log. `GET /swarm/events`.
 #[derive(Template)]
 #[template(path = "events.html")]
 pub struct EventsPage {
     /// What surrounds it.
     pub shell: Shell,
-    /// What the list is narrowed to.
-    pub filter: EventFilter,
-    /// Why the filter was refused; empty when it was not.
-    pub filter_problem: String,
-    /// The filter as a query without `?`, for the live rows; may be empty.
+    /// The filter above the list.
+    pub filter: FilterBox,
+    /// The filter as a query without `?`, for the live rows and the export; may be empty.
     pub query: String,
     /// The pattern the live feed listens to: the filter's, or `*`.
     pub live: String,
-    /// The last hour; `None` when it was not counted.
+    /// Whether the list stands still, such as around one moment.
+    pub still: bool,
+    /// What fits the filter over time; `None` when the filter was refused.
     pub histogram: Option<Histogram>,
     /// The rows, newest first.
-    pub rows: Vec<EventRow>,
+    pub rows: Vec<Arc<DrawnRow>>,
     /// Why there is none; read when there is none.
     pub absent: Absent,
-    /// How many of how many, and how far the chain is verified.
+    /// How many of how many.
     pub summary: String,
     /// Where older rows are.
     pub older: Option<String>,

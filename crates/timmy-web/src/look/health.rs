@@ -1,4 +1,4 @@
-//! Health: the verdict first, then every part, the store, the machine and the models.
+//! Health: the verdict first, then what Timmy lives on, every part, what is done regularly, and what may leave.
 
 use askama::Template;
 
@@ -41,12 +41,63 @@ pub struct PartRow {
     pub kind: PartKind,
     /// How it is.
     pub state: State,
+    /// Since when it is so.
+    pub since: Option<When>,
     /// When it last ran, or since when it is so.
     pub last: Option<When>,
+    /// How long its last run took; empty where that has no meaning.
+    pub took: String,
+    /// When it runs again by itself.
+    pub next: Option<When>,
     /// How often it was restarted since the server started; `None` where that has no meaning.
     pub restarts: Option<u64>,
     /// One line more; may be empty.
     pub note: String,
+    /// The event that tells its last fault: a path of this site.
+    pub cause: Option<String>,
+}
+
+/// Something Timmy lives on: how much of it is taken, what waits for it, what went wrong with it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResourceRow {
+    /// Its name.
+    pub name: String,
+    /// How it is.
+    pub state: State,
+    /// How much is in use, in words.
+    pub used: String,
+    /// The same drawn, where there is a bound.
+    pub gauge: Option<Gauge>,
+    /// What waits for it; may be empty.
+    pub waits: String,
+    /// What went wrong with it; may be empty.
+    pub faults: String,
+}
+
+/// Something that is done regularly, with what became of it last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoutineRow {
+    /// What.
+    pub name: String,
+    /// How it went.
+    pub state: State,
+    /// When; `None` when it never happened.
+    pub when: Option<When>,
+    /// What came of it, or why there is nothing.
+    pub text: String,
+    /// The event that tells it.
+    pub href: Option<String>,
+}
+
+/// A way by which something may leave this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaveRow {
+    /// What would leave.
+    pub name: String,
+    /// Whether it may.
+    pub state: State,
+    /// Where to and what of it, or why not.
+    pub text: String,
 }
 
 /// The whole in one sentence.
@@ -68,14 +119,18 @@ pub struct Verdict {
 pub struct HealthPart {
     /// The whole.
     pub verdict: Verdict,
+    /// What Timmy lives on.
+    pub resources: Vec<ResourceRow>,
     /// Every part: components, reconcilers, reactors.
     pub parts: Vec<PartRow>,
+    /// What is done regularly.
+    pub routines: Vec<RoutineRow>,
     /// The providers of models.
     pub models: Vec<ModelRow>,
-    /// The store: file, size, events, how far the chain is verified, last check.
+    /// The store: file, size, events, how far the chain is verified.
     pub store: Vec<Fact>,
-    /// The machine: load, memory, disk. Empty where the system does not tell.
-    pub machine: Vec<Gauge>,
+    /// What may leave this machine.
+    pub leaves: Vec<LeaveRow>,
     /// The secret of the session.
     pub csrf: String,
 }

@@ -83,6 +83,12 @@ pub struct RailPart {
     pub next: String,
     /// Why then: `about every 5 min when idle`.
     pub next_why: String,
+    /// Whether thinking is switched off in the settings; then no act is offered.
+    pub off: bool,
+    /// Whether the owner paused thinking; then the act is to resume.
+    pub paused: bool,
+    /// The secret of the session.
+    pub csrf: String,
 }
 
 /// Home. `GET /`.

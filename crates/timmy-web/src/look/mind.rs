@@ -1,9 +1,10 @@
 //! What Timmy thinks with: models, the day's budget, the weights of the seeds.
 
+use askama::Template;
 use timmy_domain::SeedType;
 use timmy_domain::thought::Place;
 
-use super::{Gauge, State, words};
+use super::{Gauge, State, icon, words};
 
 /// One provider of models.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +60,14 @@ pub struct SeedWeight {
     pub seed: SeedType,
     /// Percent of its usual chance, 0 to 200.
     pub percent: u64,
+}
+
+/// The seeds with their weights: `GET /thinking/seeds`.
+#[derive(Template)]
+#[template(path = "parts/seeds.html")]
+pub struct SeedsPart {
+    /// How likely each seed is.
+    pub weights: Vec<SeedWeight>,
 }
 
 /// The symbol of a seed.

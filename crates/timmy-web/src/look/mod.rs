@@ -5,17 +5,24 @@
 
 pub mod absent;
 pub mod assets;
+pub mod backups;
 pub mod clock;
 pub mod door;
 pub mod event_page;
 pub mod events;
 pub mod failure;
+pub mod filter;
 pub mod folders;
 pub mod health;
+pub mod histogram;
 pub mod home;
+pub mod keys;
+pub mod markdown;
 pub mod mind;
+pub mod palette;
 pub mod prose;
 pub mod pulse;
+pub mod settings;
 pub mod shell;
 pub mod state;
 pub mod talk;
@@ -26,7 +33,7 @@ pub use absent::Absent;
 pub use assets::{asset, icon};
 pub use clock::{Clock, When};
 pub use pulse::{Bar, Now, Pulse, PulsePart};
-pub use shell::{Density, Notice, Shell, Theme};
+pub use shell::{Density, Notice, Shell, Side, Theme};
 pub use state::{State, StatePart, Tone};
 
 /// A link in words.
@@ -114,34 +121,6 @@ pub struct Choice {
     pub count: Option<u64>,
     /// Whether it is the one in force.
     pub current: bool,
-}
-
-/// Bars over time, drawn by the server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Histogram {
-    /// One bar for each slice of time, earliest first, at most 60: its events and the worst tone in it.
-    pub bars: Vec<(u64, Tone)>,
-    /// The whole in one sentence, for those who do not see it.
-    pub label: String,
-    /// Words below the bars, from left to right.
-    pub axis: Vec<String>,
-}
-
-/// Pixels the tallest bar of a histogram takes.
-const HISTOGRAM_HEIGHT_PX: u64 = 32;
-
-impl Histogram {
-    /// The bars as `(x in percent, y, height, tone)` on a drawing of 32 pixels; a slice with an event is at least 3 high.
-    #[must_use]
-    pub fn drawn(&self) -> Vec<(String, u64, u64, Tone)> {
-        let tallest = self.bars.iter().map(|&(count, _)| count).max().unwrap_or(0).max(1);
-        let slices = self.bars.len().max(1);
-        let bar = |(at, &(count, tone)): (usize, &(u64, Tone))| {
-            let high = if count == 0 { 1 } else { (count * HISTOGRAM_HEIGHT_PX / tallest).max(3) };
-            (pulse::percent(at, slices), HISTOGRAM_HEIGHT_PX - high, high, if count == 0 { Tone::Calm } else { tone })
-        };
-        self.bars.iter().enumerate().map(bar).collect()
-    }
 }
 
 #[cfg(test)]

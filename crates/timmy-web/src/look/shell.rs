@@ -3,7 +3,9 @@
 use timmy_domain::Seq;
 
 use super::{Now, State};
-use crate::nav::{Group, Page};
+use crate::did::Undo;
+use crate::keys::OwnKeys;
+use crate::nav::{self, Group, Page};
 
 /// Light, dark, or as the system says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +40,16 @@ impl Theme {
             Self::System => "auto",
             Self::Light => "sun",
             Self::Dark => "moon",
+        }
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::System => "System",
+            Self::Light => "Light",
+            Self::Dark => "Dark",
         }
     }
 
@@ -78,6 +90,15 @@ impl Density {
         }
     }
 
+    /// What it is called.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Comfortable => "Comfortable",
+            Self::Compact => "Compact",
+        }
+    }
+
     /// The other one.
     #[must_use]
     pub const fn other(self) -> Self {
@@ -92,6 +113,60 @@ impl Density {
     pub fn from_name(name: &str) -> Self {
         if name == Self::Compact.name() { Self::Compact } else { Self::Comfortable }
     }
+}
+
+/// How wide the side is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Side {
+    /// With the names of the pages.
+    #[default]
+    Wide,
+    /// Symbols only.
+    Narrow,
+}
+
+impl Side {
+    /// The value in the form, the cookie and `data-side`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Wide => "wide",
+            Self::Narrow => "narrow",
+        }
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Wide => "Wide",
+            Self::Narrow => "Narrow",
+        }
+    }
+
+    /// The other one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Wide => Self::Narrow,
+            Self::Narrow => Self::Wide,
+        }
+    }
+
+    /// The side of a form field or cookie; any other word is wide.
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
+        if name == Self::Narrow.name() { Self::Narrow } else { Self::Wide }
+    }
+}
+
+/// What the last act came to, and how it is taken back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// One sentence.
+    pub text: String,
+    /// The way back, when there is one.
+    pub undo: Option<Undo>,
 }
 
 /// One sentence about the act that led to this page, such as a form that was sent.
@@ -120,6 +195,10 @@ pub struct Shell {
     pub theme: Theme,
     /// The density.
     pub density: Density,
+    /// How wide the side is.
+    pub side: Side,
+    /// The keys of this device.
+    pub keys: OwnKeys,
     /// The secret of the session that every form carries.
     pub csrf: String,
     /// Version of the binary.
@@ -128,8 +207,10 @@ pub struct Shell {
     pub host: String,
     /// The last event this page has seen; the live feed goes on from here.
     pub live_seq: Seq,
-    /// What the last act came to.
+    /// Why the last act was refused.
     pub notice: Option<Notice>,
+    /// What the last act came to, for a moment.
+    pub told: Option<Told>,
 }
 
 impl Shell {
@@ -149,6 +230,15 @@ impl Shell {
     #[must_use]
     pub fn at(&self, page: &Page) -> bool {
         self.page.is_some_and(|mine| mine.route == page.route)
+    }
+
+    /// The Markdown twin of this page, when it is one that is there.
+    #[must_use]
+    pub fn twin(&self) -> Option<String> {
+        let path = self.path.split(['?', '#']).next().unwrap_or_default();
+        // An address with an id in it may name nothing.
+        let there = self.page.or(self.above).is_some() || nav::has_twin(path);
+        nav::twin(&self.path).filter(|_| there)
     }
 
     /// Whether this is Home, which draws the tall Pulse itself.

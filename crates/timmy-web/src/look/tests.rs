@@ -16,7 +16,7 @@ fn here() -> PathBuf {
 
 fn static_file(name: &str) -> &'static str {
     let asset = assets::all().iter().find(|asset| asset.name == name).unwrap_or_else(|| panic!("no {name}"));
-    std::str::from_utf8(asset.bytes).unwrap_or_else(|e| panic!("{name}: {e}"))
+    std::str::from_utf8(&asset.bytes).unwrap_or_else(|e| panic!("{name}: {e}"))
 }
 
 fn templates() -> Vec<(PathBuf, String)> {
@@ -180,7 +180,7 @@ fn htmx_is_the_file_that_vendor_md_names() {
     let asset = assets::all().iter().find(|asset| asset.name == "htmx.min.js").unwrap_or_else(|| panic!("no htmx"));
     let vendor = fs::read_to_string(here().join("static/vendor.md")).unwrap_or_default();
     use sha2::Digest as _;
-    let hash: String = sha2::Sha256::digest(asset.bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = sha2::Sha256::digest(&asset.bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     assert!(vendor.contains(&hash), "vendor.md does not name {hash}");
     assert!(vendor.contains("2.0.11") && static_file("htmx.min.js").contains("2.0.11"));
 }

@@ -50,6 +50,16 @@ pub fn duration_ms(millis: i64) -> String {
     }
 }
 
+/// How long something took, from microseconds: `80 µs`, `6.2 ms`, then as [`duration_ms`].
+#[must_use]
+pub fn micros(micros: u64) -> String {
+    match micros {
+        0..1_000 => format!("{micros} µs"),
+        1_000..100_000 => format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100),
+        _ => duration_ms(i64::try_from(micros / 1_000).unwrap_or(i64::MAX)),
+    }
+}
+
 /// A wire name as words: `parent_id` becomes `Parent id`.
 #[must_use]
 pub fn title(name: &str) -> String {

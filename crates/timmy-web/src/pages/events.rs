@@ -1,294 +1,274 @@
-//! The log: a filtered list, the live rows, and one event with its causes and effects.
+//! The log: a filtered list with its histogram, the live rows, and what happened around one event.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
 use serde::Deserialize;
-use timmy_core::pulse::Tone as PulseTone;
 use timmy_domain::bus::Pattern;
-use timmy_domain::text::cut;
-use timmy_domain::{Actor, Problem, Record, Seq, Severity};
-use timmy_store::{EventQuery, Reader, StoreError};
+use timmy_domain::filter::{EventFilter, Moment, Token, nearest_name};
+use timmy_domain::{Record, Seq};
+use timmy_store::{EventPage, EventQuery, Reader, StoreError};
 
-use super::{gather, shell};
-use crate::ask::{Asked, Named, Window, no_such};
+use super::{gather, gather_here, shell};
+use crate::ask::{Asked, no_such, position};
 use crate::auth::Visit;
-use crate::door::encoded;
-use crate::errors::{Answer, Refusal, page};
-use crate::look::event_page::{EventPage, chain, fields};
-use crate::look::events::{EventFilter, EventRow, EventRowsPart, EventsPage};
-use crate::look::{Absent, Clock, Histogram, Tone, words};
-use crate::nav;
+use crate::errors::{Answer, page, show};
+use crate::look::events::{DrawnRow, EventRow, EventRowsPart, EventsPage};
+use crate::look::filter::{FilterBox, query as query_text};
+use crate::look::{Absent, Clock, words};
 use crate::web::Web;
 
-/// Events on one page.
-const PAGE_EVENTS: usize = 100;
-/// Steps of a cause chain that are shown.
-const CAUSES_MAX: usize = 20;
-/// Effects of an event that are shown.
-const EFFECTS_SHOWN: usize = 20;
-/// Effects of an event that are counted.
-const EFFECTS_COUNTED_MAX: usize = 500;
-/// Bars of the histogram, and minutes of each.
-const BARS: usize = 30;
-/// Minutes of one bar.
-const BAR_MINUTES: u64 = 2;
-/// Characters of words that are searched for.
-const TEXT_CHARS_MAX: usize = 200;
+pub mod bars;
+pub mod export;
+pub mod narrow;
+pub mod newest;
+pub mod one;
 
-/// What the list is narrowed to, as it stands in the address.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct Narrow {
-    #[serde(rename = "type")]
-    pattern: Option<String>,
-    severity: Option<String>,
-    text: Option<String>,
-    actor: Option<String>,
-    before: Option<String>,
-    after: Option<String>,
-    limit: Option<String>,
+use bars::{Counted, Span, Wanted};
+pub use narrow::Narrow;
+use narrow::{Refused, query};
+
+/// Events on one page, and on each side of the one that a page is about.
+const PAGE_EVENTS: usize = 50;
+/// Positions one page looks through for words that are rare; from there it goes on at a press.
+const SCAN_ROWS_MAX: usize = 200_000;
+/// How far around an event a page about its moment looks, in seconds.
+const AROUND_SECONDS: u64 = 30;
+
+/// What the page wants beside the filter.
+#[derive(Debug, Default, Deserialize)]
+pub struct Extra {
+    span: Option<String>,
+    around: Option<String>,
 }
 
-impl Narrow {
-    /// The window.
-    pub fn window(&self) -> Window {
-        Window { limit: self.limit.clone(), before: self.before.clone(), after: self.after.clone() }
-    }
-
-    fn filter(&self) -> EventFilter {
-        let said = |field: &Option<String>| cut(field.as_deref().unwrap_or_default().trim(), TEXT_CHARS_MAX);
-        EventFilter {
-            pattern: said(&self.pattern),
-            severity: self.severity.as_deref().and_then(|s| s.parse().ok()),
-            text: said(&self.text),
-            actor: said(&self.actor),
-        }
-    }
-
-    /// The query of the store, without its window.
-    ///
-    /// # Errors
-    /// When a part of the filter makes no sense.
-    pub fn wanted(&self) -> Result<EventQuery, Problem> {
-        let filter = self.filter();
-        let refused = |what: String| {
-            Problem::invalid("bad_filter", what, "Names are like watch.added; watch.* finds all below watch.")
-        };
-        let pattern = if filter.pattern.is_empty() { Ok(Pattern::All) } else { filter.pattern.parse() };
-        let pattern = pattern.map_err(|e| refused(format!("`type` is {e}.")))?;
-        if self.severity.as_deref().is_some_and(|s| !s.is_empty()) && filter.severity.is_none() {
-            return Err(refused("`severity` is debug, info, warning or error.".to_owned()));
-        }
-        if !filter.actor.is_empty() && !Actor::ALL.iter().any(|a| a.name() == filter.actor) {
-            return Err(refused("`actor` is owner, timmy, system or stranger.".to_owned()));
-        }
-        let some = |text: String| Some(text).filter(|t| !t.is_empty());
-        Ok(EventQuery {
-            pattern,
-            severity_min: filter.severity,
-            actor: some(filter.actor),
-            text: some(filter.text),
-            ..EventQuery::default()
-        })
-    }
+/// Where in the log the page stands.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// At its end, or before a position.
+    Before(Option<Seq>),
+    /// Behind a position.
+    After(Seq),
+    /// Around an event.
+    Around(Seq),
 }
 
-/// The filter as a query, without a position.
-fn query_of(filter: &EventFilter) -> String {
-    let severity = filter.severity.map(Severity::name).unwrap_or_default();
-    let parts =
-        [("type", filter.pattern.as_str()), ("severity", severity), ("actor", &filter.actor), ("text", &filter.text)];
-    let said = parts.into_iter().filter(|(_, value)| !value.is_empty());
-    said.map(|(name, value)| format!("{name}={}", encoded(value))).collect::<Vec<_>>().join("&")
-}
-
-/// Rows of one page, newest first, and whether there are older and newer ones.
+/// Rows of one page, newest first, and where to go on.
 struct Page {
-    records: Vec<Record>,
-    older: bool,
-    newer: bool,
-    bars: Option<Vec<u64>>,
+    rows: Vec<Arc<DrawnRow>>,
+    /// Older events lie before this position.
+    older: Option<Seq>,
+    /// Newer events lie behind this position.
+    newer: Option<Seq>,
+    /// How far back was looked, when that was not to the beginning.
+    looked_to: Option<Seq>,
+    counted: Counted,
+    wanted: Wanted,
+    filter: EventFilter,
+    about: Option<Seq>,
 }
 
 impl Page {
     fn read(
+        web: &Web,
         r: &Reader<'_>,
-        mut query: EventQuery,
-        window: (Option<Seq>, Option<Seq>),
-        count_from: Option<timmy_domain::Timestamp>,
-    ) -> Result<Self, StoreError> {
-        let (before, after) = window;
-        (query.before, query.after, query.limit) = (before, after, PAGE_EVENTS + 1);
-        query.newest_first = after.is_none();
-        let mut records = r.events(&query)?;
-        let more = records.len() > PAGE_EVENTS;
-        records.truncate(PAGE_EVENTS);
-        if after.is_some() {
-            records.reverse();
-        }
-        let bars = count_from.map(|from| bars(r, from)).transpose()?;
-        let (older, newer) = if after.is_some() { (true, more) } else { (more, before.is_some()) };
-        Ok(Self { records, older, newer, bars })
+        filter: EventFilter,
+        place: Place,
+        span: Span,
+        clock: Clock,
+    ) -> Result<Option<Self>, StoreError> {
+        let (filter, about) = match place {
+            Place::Around(seq) => match r.event(seq)? {
+                Some(event) => (around(&filter, &event, &clock), Some(seq)),
+                None => return Ok(None),
+            },
+            Place::Before(_) | Place::After(_) => (filter, None),
+        };
+        let stretch = |before, after, newest_first| Stretch::read(r, &filter, before, after, newest_first);
+        let draw = |record: &Record| Arc::new(DrawnRow::of(EventRow::about(record, &clock, about)));
+        let drawn = |found: &[Record]| found.iter().map(draw).collect::<Vec<_>>();
+        let mut looked_to = None;
+        let (rows, older, newer) = match place {
+            Place::Before(None) if filter.is_empty() => {
+                let (rows, older) = web.newest.rows(r, &clock)?;
+                (rows, older, None)
+            }
+            Place::After(after) => {
+                let found = stretch(None, Some(after), false)?;
+                let oldest = found.records.last().map_or(after + 1, |record| record.seq);
+                (drawn(&found.records), Some(oldest), found.on)
+            }
+            Place::Around(seq) => {
+                let (mut above, below) = (stretch(None, Some(seq - 1), false)?, stretch(Some(seq), None, true)?);
+                above.records.extend(below.records);
+                (drawn(&above.records), below.on, above.on)
+            }
+            Place::Before(before) => {
+                let found = stretch(before, None, true)?;
+                looked_to = found.on.filter(|_| found.records.len() < PAGE_EVENTS);
+                let newest = found.records.first().map(|record| record.seq).or(before.map(|seq| seq - 1));
+                (drawn(&found.records), found.on, newest.filter(|_| before.is_some()))
+            }
+        };
+        let wanted = Wanted::new(&filter, span, clock);
+        let counted = wanted.count(&web.tallies, r)?;
+        Ok(Some(Self { rows, older, newer, looked_to, counted, wanted, filter, about }))
     }
 }
 
-/// How many events each slice after `from` holds: positions have no gaps, so counting is subtracting.
-fn bars(r: &Reader<'_>, from: timmy_domain::Timestamp) -> Result<Vec<u64>, StoreError> {
-    let edge = |n: usize| r.seq_at(from.plus(Duration::from_secs(n as u64 * BAR_MINUTES * 60)));
-    let edges = (0..=BARS).map(edge).collect::<Result<Vec<_>, _>>()?;
-    Ok(edges.windows(2).map(|pair| u64::try_from(pair[1] - pair[0]).unwrap_or(0)).collect())
+/// Neighbouring rows, newest first, and where to go on in the direction they were looked for.
+struct Stretch {
+    records: Vec<Record>,
+    on: Option<Seq>,
 }
 
-fn histogram(web: &Web, clock: &Clock, counts: &[u64]) -> Histogram {
-    let hour = web.app.pulse.hour(clock.now);
-    let minutes = hour.bars();
-    let tone = |at: usize| {
-        let span = minutes.len() / BARS;
-        let worst = minutes[at * span..(at + 1) * span].iter().map(|m| m.tone).max().unwrap_or_default();
-        match worst {
-            PulseTone::Bad => Tone::Bad,
-            PulseTone::Warn => Tone::Warn,
-            PulseTone::Calm | PulseTone::Voice | PulseTone::Live => Tone::Calm,
+impl Stretch {
+    fn read(
+        r: &Reader<'_>,
+        filter: &EventFilter,
+        before: Option<Seq>,
+        after: Option<Seq>,
+        newest_first: bool,
+    ) -> Result<Self, StoreError> {
+        let mut query = query(filter);
+        query.before = query.before.into_iter().chain(before).min();
+        query.after = query.after.into_iter().chain(after).max();
+        (query.limit, query.newest_first) = (PAGE_EVENTS + 1, newest_first);
+        let EventPage { mut records, searched_to } = r.events_page(&query, SCAN_ROWS_MAX)?;
+        let more = records.len() > PAGE_EVENTS;
+        records.truncate(PAGE_EVENTS);
+        let on = if more { records.last().map(|record| record.seq) } else { searched_to };
+        if !newest_first {
+            records.reverse();
         }
-    };
-    let bars: Vec<(u64, Tone)> = counts.iter().enumerate().map(|(at, count)| (*count, tone(at))).collect();
-    let total: u64 = counts.iter().sum();
-    let trouble = bars.iter().filter(|(_, tone)| *tone != Tone::Calm).count();
-    let label = match trouble {
-        0 => format!("{} events in the last hour, none of them a warning.", words::count(total)),
-        n => format!("{} events in the last hour; trouble in {n} of {BARS} slices.", words::count(total)),
-    };
-    let marks = [60_u64, 45, 30, 15].map(|back| clock.minute(clock.now.minus(Duration::from_secs(back * 60))).text);
-    Histogram { bars, label, axis: marks.into_iter().chain(["now".to_owned()]).collect() }
+        Ok(Self { records, on })
+    }
 }
 
+/// The filter with the times around `event`, to the second and on both sides no less than wanted.
+fn around(filter: &EventFilter, event: &Record, clock: &Clock) -> EventFilter {
+    let back = Duration::from_secs(AROUND_SECONDS);
+    filter
+        .with(Token::Since(Moment::of(event.at.minus(back), clock.offset)))
+        .with(Token::Until(Moment::of(event.at.plus(back + Duration::from_secs(1)), clock.offset)))
+}
+
+/// The list at another place, under the same filter.
 fn with(query: &str, rest: &str) -> String {
     if query.is_empty() { format!("/swarm/events?{rest}") } else { format!("/swarm/events?{query}&{rest}") }
 }
 
 /// `GET /swarm/events`.
-pub async fn events(State(web): State<Web>, visit: Visit, Asked(narrow): Asked<Narrow>) -> Answer {
-    let (filter, window) = (narrow.filter(), narrow.window());
-    let window = (window.before()?, window.after()?);
-    let clock = web.clock();
-    let (wanted, filter_problem) = match narrow.wanted() {
-        Ok(wanted) => (Some(wanted), String::new()),
-        Err(problem) => (None, problem.message.replace("`type`", "That name")),
+pub async fn events(
+    State(web): State<Web>,
+    visit: Visit,
+    Asked(narrow): Asked<Narrow>,
+    Asked(extra): Asked<Extra>,
+) -> Answer {
+    let window = narrow.window();
+    let place = match (position("around", extra.around.as_deref())?, window.after()?) {
+        (Some(seq), _) => Place::Around(seq),
+        (None, Some(after)) => Place::After(after),
+        (None, None) => Place::Before(window.before()?),
     };
-    let count_from = (!filter.is_on()).then(|| clock.now.minus(Duration::from_secs(BARS as u64 * BAR_MINUTES * 60)));
-    let read = gather(&web, move |r| wanted.map(|query| Page::read(r, query, window, count_from)).transpose());
-    let (around, found) = read.await?;
-    let found = found.unwrap_or(Page { records: Vec::new(), older: false, newer: false, bars: None });
-    let rows: Vec<EventRow> = found.records.iter().map(|record| EventRow::of(record, &clock)).collect();
-    let query = query_of(&filter);
-    let live =
-        if filter.pattern.is_empty() || !filter_problem.is_empty() { "*".to_owned() } else { filter.pattern.clone() };
+    let clock = web.clock();
+    let filter = match narrow.filter(&clock) {
+        Ok(filter) => filter,
+        Err(refused) => return explained(&web, &visit, &narrow, refused).await,
+    };
+    let (span, inside) = (Span::of(extra.span.as_deref()), web.clone());
+    // The newest rows, with a histogram that is known but for the last moments, are found at once.
+    let quick = filter.is_empty() && matches!(place, Place::Before(None)) && web.tallies.know(&filter, span, clock.now);
+    let work = move |r: &Reader<'_>| Page::read(&inside, r, filter, place, span, clock);
+    let (around, found) = if quick { gather_here(&web, work).await? } else { gather(&web, work).await? };
+    let found = found.ok_or_else(|| no_such("event", extra.around.as_deref().unwrap_or_default()))?;
+    let query = query_text(&found.filter);
     let total = words::count(u64::try_from(around.last_seq).unwrap_or(0));
-    let (first, last) = (rows.first().map(|r| r.seq), rows.last().map(|r| r.seq));
-    page(&EventsPage {
+    let newer = found.newer.map(|seq| with(&query, &format!("after={seq}")));
+    let drawn = EventsPage {
         shell: shell(&web, &visit, &around, "/swarm/events"),
-        filter_problem,
-        live,
-        histogram: found.bars.map(|counts| histogram(&web, &clock, &counts)),
-        absent: Absent::empty(
-            "No event fits this filter",
-            "Names match exactly, or below a prefix with a star: watch.* finds watch.added.",
-        )
-        .act("Show all events", "/swarm/events"),
-        summary: if rows.is_empty() {
-            format!("None of {total} events.")
-        } else {
-            format!("{} of {total} events.", words::count(rows.len() as u64))
+        live: found.filter.pattern().map_or_else(|| "*".to_owned(), Pattern::to_string),
+        // What was narrowed to a moment does not grow.
+        still: newer.is_some() || found.filter.until().is_some() || found.filter.before().is_some(),
+        histogram: Some(found.wanted.drawn(&found.counted)),
+        absent: absent(&found.filter),
+        summary: match (found.rows.len(), found.about, found.looked_to) {
+            (0, _, Some(seq)) => format!("None found back to event {seq}."),
+            (n, _, Some(seq)) => format!("{} of {total} events, back to event {seq}.", words::count(n as u64)),
+            (0, _, None) => format!("None of {total} events."),
+            (_, Some(seq), None) => format!("{AROUND_SECONDS} seconds around event {seq}, newest first."),
+            (n, None, None) => format!("{} of {total} events.", words::count(n as u64)),
         },
-        older: last.filter(|_| found.older).map(|seq| with(&query, &format!("before={seq}"))),
-        newer: first.filter(|_| found.newer).map(|seq| with(&query, &format!("after={seq}"))),
-        cli: cli(&filter, last),
-        rows,
+        older: found.older.map(|seq| with(&query, &format!("before={seq}"))),
+        newer,
+        cli: cli(&found.filter),
+        filter: FilterBox::of(&found.filter),
         query,
+        rows: found.rows,
+    };
+    show(&visit, &drawn)
+}
+
+/// The page of a filter that was refused: what was typed, and why.
+async fn explained(web: &Web, visit: &Visit, narrow: &Narrow, refused: Refused) -> Answer {
+    let (around, ()) = gather(web, |_| Ok(())).await?;
+    let filter = match refused {
+        Refused::Text(error) => FilterBox::refused(&narrow.typed(), &error),
+        Refused::Field(problem) => FilterBox {
+            text: narrow.typed(),
+            problem: problem.message.replace("`type`", "That name"),
+            hint: problem.hint,
+            chips: Vec::new(),
+        },
+    };
+    let drawn = EventsPage {
+        shell: shell(web, visit, &around, "/swarm/events"),
         filter,
-    })
+        query: String::new(),
+        live: "*".to_owned(),
+        still: true,
+        histogram: None,
+        rows: Vec::new(),
+        absent: Absent::empty("The filter was not understood", "Correct it above; the log is as it was.")
+            .act("Show all events", "/swarm/events"),
+        summary: String::new(),
+        older: None,
+        newer: None,
+        cli: cli(&EventFilter::default()),
+    };
+    show(visit, &drawn)
+}
+
+fn absent(filter: &EventFilter) -> Absent {
+    if filter.is_empty() {
+        return Absent::empty("Nothing happened yet", "The first event appears here.");
+    }
+    let slip = match filter.pattern() {
+        Some(Pattern::Exact(name)) => nearest_name(name).map(|near| (name, near)),
+        _ => None,
+    };
+    let text = match slip {
+        Some((name, near)) => format!("No event is called {name}. The nearest is {near}."),
+        None => "Take a part of the filter away, or look at more of the past.".to_owned(),
+    };
+    Absent::empty("No event fits this filter", text).act("Show all events", "/swarm/events")
 }
 
 /// The same list in the terminal.
-fn cli(filter: &EventFilter, last: Option<Seq>) -> String {
-    let mut command = "timmy events query".to_owned();
-    if !filter.pattern.is_empty() {
-        command.push_str(&format!(" --type '{}'", filter.pattern.replace('\'', "")));
+fn cli(filter: &EventFilter) -> String {
+    if filter.is_empty() {
+        return "timmy events tail".to_owned();
     }
-    if let Some(last) = last {
-        command.push_str(&format!(" --after {}", last - 1));
-    }
-    command
+    format!("timmy events query --filter '{}'", filter.to_string().replace('\'', "'\\''"))
 }
 
 /// `GET /swarm/events/rows`: the events after one, newest first.
 pub async fn rows(State(web): State<Web>, _: Visit, Asked(narrow): Asked<Narrow>) -> Answer {
-    let after = narrow.window().after()?.unwrap_or(0);
-    let mut query = narrow.wanted()?;
-    (query.after, query.limit, query.newest_first) = (Some(after), PAGE_EVENTS, true);
+    let (after, clock) = (narrow.window().after()?.unwrap_or(0), web.clock());
+    let mut query: EventQuery = narrow.wanted(&clock)?;
+    query.after = Some(query.after.unwrap_or(0).max(after));
+    (query.limit, query.newest_first) = (PAGE_EVENTS, true);
     let records = web.app.ctx.store.read(move |r| r.events(&query)).await?;
-    let clock = web.clock();
     page(&EventRowsPart { rows: records.iter().map(|record| EventRow::of(record, &clock)).collect() })
-}
-
-/// One event with its family.
-struct Family {
-    this: Record,
-    causes: Vec<Record>,
-    effects: Vec<Record>,
-    previous: Option<Seq>,
-    next: Option<Seq>,
-}
-
-impl Family {
-    fn read(r: &Reader<'_>, seq: Seq) -> Result<Option<Self>, StoreError> {
-        let Some(this) = r.event(seq)? else { return Ok(None) };
-        let like = |before, after, newest_first| {
-            let pattern = Pattern::Exact(this.name.clone());
-            r.events(&EventQuery { before, after, newest_first, pattern, limit: 1, ..EventQuery::default() })
-        };
-        let previous = like(Some(seq), None, true)?.first().map(|e| e.seq);
-        let next = like(None, Some(seq), false)?.first().map(|e| e.seq);
-        Ok(Some(Self {
-            causes: r.causes(seq, CAUSES_MAX)?,
-            effects: r.effects(seq, EFFECTS_COUNTED_MAX)?,
-            this,
-            previous,
-            next,
-        }))
-    }
-}
-
-/// `GET /swarm/events/{seq}`.
-pub async fn event(State(web): State<Web>, visit: Visit, name: Named) -> Answer {
-    let seq: Seq = name.id("event")?;
-    let (around, family) = gather(&web, move |r| Family::read(r, seq)).await?;
-    let Some(Family { this, causes, mut effects, previous, next }) = family else {
-        return Err(no_such("event", &name.0));
-    };
-    let effects_left = effects.len().saturating_sub(EFFECTS_SHOWN) as u64;
-    effects.truncate(EFFECTS_SHOWN);
-    let clock = web.clock();
-    let mut shell = shell(&web, &visit, &around, "/swarm/events");
-    shell.title = format!("Event {seq}");
-    shell.above = nav::page("/swarm/events");
-    let raw = serde_json::to_string_pretty(&this.envelope()).map_err(|error| {
-        Refusal(Problem::unavailable(
-            "page_failed",
-            format!("The event could not be drawn: {error}."),
-            "Load it again.",
-        ))
-    })?;
-    page(&EventPage {
-        shell,
-        row: EventRow::of(&this, &clock),
-        fields: fields(&this, &clock),
-        source: this.source.clone(),
-        hash: this.hash.iter().map(|byte| format!("{byte:02x}")).collect(),
-        raw,
-        chain: chain(&causes, &this, &effects, &clock),
-        effects_left,
-        previous,
-        next,
-    })
 }

@@ -1,111 +1,27 @@
-//! Health: the verdict, every part, the store, the machine, the models.
+//! Health: the verdict, what Timmy lives on, every part, what is done regularly, what may leave.
 
 use axum::extract::State;
-use timmy_core::report::{Part, PartKind as Kind, PartState};
-use timmy_domain::bus::Pattern;
-use timmy_domain::{Event, Record, Timestamp};
+use timmy_core::report::{Part, PartState};
+use timmy_domain::Timestamp;
 use timmy_llm::ProviderState;
-use timmy_store::{EventQuery, StoreError, StoreStats};
-use timmy_tools::machine::{self, Machine};
 
-use super::{gather, models, see, shell};
+use super::{models, see, shell};
 use crate::api;
 use crate::auth::Visit;
-use crate::errors::{Answer, Refusal, page};
-use crate::look::health::{HealthPage, HealthPart, PartKind, PartRow, Verdict};
-use crate::look::mind::ModelRow;
-use crate::look::{Clock, Fact, Gauge, State as Word, words};
+use crate::errors::{Answer, page, show};
+use crate::look::health::{HealthPage, HealthPart, Verdict};
+use crate::look::{Clock, Fact, State as Word};
+use crate::resources::Grade;
 use crate::web::Web;
 
-fn row(part: &Part, clock: &Clock) -> PartRow {
-    let state = match &part.state {
-        PartState::Restarting { .. } => Word::failed("Starts again"),
-        PartState::Stopped => Word::off("Stopped"),
-        PartState::Running if part.troubled => Word::degraded("Complains"),
-        PartState::Running => Word::well("Well"),
-    };
-    let note = match &part.state {
-        PartState::Restarting { why, .. } => timmy_domain::text::cut(&timmy_domain::text::one_line(why), 300),
-        PartState::Running | PartState::Stopped => part.note.clone(),
-    };
-    let kind = match part.kind {
-        Kind::Component => PartKind::Component,
-        Kind::Reconciler => PartKind::Reconciler,
-        Kind::Reactor => PartKind::Reactor,
-    };
-    PartRow {
-        name: part.name.to_owned(),
-        kind,
-        state,
-        last: Some(clock.ago(part.ran_at.unwrap_or(part.since))),
-        restarts: Some(part.restarts),
-        note,
-    }
-}
+pub mod gathered;
+mod rows;
 
-fn store_facts(stats: &StoreStats, checks: &[Record], clock: &Clock) -> Vec<Fact> {
-    let count = |n: i64| words::count(u64::try_from(n).unwrap_or(0));
-    let mut facts = vec![
-        Fact::new("File", stats.path.display().to_string()).mono(),
-        Fact::new(
-            "Size",
-            format!("{}, and {} in its journal", words::bytes(stats.file_bytes), words::bytes(stats.wal_bytes)),
-        ),
-        Fact::new("Events", count(stats.last_seq)),
-        Fact::new(
-            "Last commit",
-            format!("{} µs, {} in the queue", count(stats.last_commit_micros), stats.writer_queue),
-        ),
-    ];
-    let checked = checks.iter().find_map(|record| match record.event() {
-        Event::StoreChecked(e) if e.check == "chain" => Some((record, e)),
-        _ => None,
-    });
-    facts.push(match checked {
-        Some((record, check)) => {
-            let when = clock.short(record.at).text;
-            let events = if check.looked_at == 1 { "event" } else { "events" };
-            Fact::new("Chain", format!("whole, {} {events} verified at {when}", count(check.looked_at)))
-                .to(format!("/swarm/events/{}", record.seq))
-        }
-        None => Fact::new("Chain", "not verified as a whole yet"),
-    });
-    facts
-}
+pub use gathered::measure;
+use gathered::{Gathered, everything};
 
-fn machine_gauges(machine: &Machine) -> Vec<Gauge> {
-    let mut gauges = Vec::new();
-    if let (Some(load), Some(cores)) = (machine.load, machine.cores) {
-        // Tenths, rounded, never negative; a load that does not fit reads as full.
-        let tenths = format!("{:.0}", load[0] * 10.0).parse::<u64>().unwrap_or(u64::MAX);
-        let cores = cores as u64;
-        gauges.push(Gauge::new(
-            "Load",
-            format!("{:.1} on {cores} {}", load[0], if cores == 1 { "core" } else { "cores" }),
-            tenths,
-            cores * 10,
-        ));
-    }
-    let used = |label: &str, total: Option<u64>, free: Option<u64>| {
-        let (total, free) = (total?, free?);
-        let used = total.saturating_sub(free);
-        Some(Gauge::new(label, format!("{} of {}", words::bytes(used), words::bytes(total)), used, total))
-    };
-    gauges.extend(used("Memory", machine.memory_total_bytes, machine.memory_available_bytes));
-    gauges.extend(used("Disk", machine.disk_total_bytes, machine.disk_free_bytes));
-    if let (Some(own), Some(total)) = (machine.process_bytes, machine.memory_total_bytes) {
-        gauges.push(Gauge::new("Timmy", words::bytes(own), own, total));
-    }
-    gauges
-}
-
-/// Measures the machine without holding up other requests.
-pub async fn measure(web: &Web) -> Machine {
-    let path = web.app.ctx.store.path().to_owned();
-    tokio::task::spawn_blocking(move || machine::measure(&path)).await.unwrap_or_default()
-}
-
-fn verdict(web: &Web, parts: &[Part], unreadable: usize, clock: &Clock) -> Verdict {
+fn verdict(web: &Web, parts: &[Part], gathered: &Gathered, clock: &Clock) -> Verdict {
+    let unreadable = gathered.around.folders.iter().filter(|f| !f.error.is_empty()).count();
     let checked = clock.second(clock.now);
     let broken: Vec<&str> =
         parts.iter().filter(|p| matches!(p.state, PartState::Restarting { .. })).map(|p| p.name).collect();
@@ -122,12 +38,29 @@ fn verdict(web: &Web, parts: &[Part], unreadable: usize, clock: &Clock) -> Verdi
             checked,
         };
     }
+    if web.app.ctx.store.full_since().is_some() {
+        let detail = "Reading goes on, and nothing that was stored is lost. Make room, and Timmy goes on by himself.";
+        return Verdict {
+            state: Word::failed("Disk full"),
+            sentence: "The disk is full, so nothing new is stored.".to_owned(),
+            detail: detail.to_owned(),
+            checked,
+        };
+    }
     if !broken.is_empty() {
         let sentence = format!("{} failed and starts again.", broken.join(", "));
         return Verdict {
             state: Word::degraded("Degraded"),
             sentence,
             detail: "Everything else goes on.".to_owned(),
+            checked,
+        };
+    }
+    if let Some(failing) = gathered.resources.iter().find(|r| r.grade == Grade::Failing) {
+        return Verdict {
+            state: Word::degraded("Degraded"),
+            sentence: format!("{} is nearly used up: {}.", failing.name, failing.used),
+            detail: "Timmy goes on as long as he can. Make room, or stop what takes it.".to_owned(),
             checked,
         };
     }
@@ -155,21 +88,17 @@ fn verdict(web: &Web, parts: &[Part], unreadable: usize, clock: &Clock) -> Verdi
     Verdict { state: Word::well("Well"), sentence: "Everything Timmy relies on is well.".to_owned(), detail, checked }
 }
 
-fn last_checks(r: &timmy_store::Reader<'_>) -> Result<Vec<Record>, StoreError> {
-    let pattern = Pattern::Exact("store.checked".to_owned());
-    r.events(&EventQuery { pattern, limit: 4, newest_first: true, ..EventQuery::default() })
-}
-
-fn part(web: &Web, visit: &Visit, unreadable: usize, checks: &[Record], machine: &Machine) -> HealthPart {
+fn part(web: &Web, visit: &Visit, gathered: &Gathered) -> HealthPart {
     let clock = web.clock();
     let parts = web.app.ctx.reports.all();
-    let models: Vec<ModelRow> = models::rows(web);
     HealthPart {
-        verdict: verdict(web, &parts, unreadable, &clock),
-        parts: parts.iter().map(|p| row(p, &clock)).collect(),
-        models,
-        store: store_facts(&web.app.ctx.store.stats(), checks, &clock),
-        machine: machine_gauges(machine),
+        verdict: verdict(web, &parts, gathered, &clock),
+        resources: gathered.resources.iter().map(rows::resource).collect(),
+        parts: parts.iter().map(|p| rows::part(p, &gathered.faults, &clock)).collect(),
+        routines: gathered.routines.iter().map(|r| rows::routine(r, &clock)).collect(),
+        models: models::rows(web),
+        store: rows::store(&web.app.ctx.store.stats(), gathered, &clock),
+        leaves: rows::leaves(web, &web.app.ctx.cascade.status(), &parts),
         csrf: visit.csrf(),
     }
 }
@@ -179,32 +108,27 @@ fn up_since(at: Timestamp, clock: &Clock) -> String {
     clock.short(at).full
 }
 
-async fn read(web: &Web) -> Result<(super::Around, Vec<Record>, Machine, usize), Refusal> {
-    let (around, checks) = gather(web, last_checks).await?;
-    let unreadable = around.folders.iter().filter(|f| !f.error.is_empty()).count();
-    Ok((around, checks, measure(web).await, unreadable))
-}
-
 /// `GET /health/page`.
 pub async fn health(State(web): State<Web>, visit: Visit) -> Answer {
-    let (around, checks, machine, unreadable) = read(&web).await?;
+    let gathered = everything(&web).await?;
     let clock = web.clock();
-    page(&HealthPage {
-        shell: shell(&web, &visit, &around, "/health/page"),
-        part: part(&web, &visit, unreadable, &checks, &machine),
+    let health = HealthPage {
+        shell: shell(&web, &visit, &gathered.around, "/health/page"),
+        part: part(&web, &visit, &gathered),
         house: vec![
             Fact::new("Home", web.home.clone()).mono(),
             Fact::new("Version", web.version.clone()),
             Fact::new("Address", web.address.to_string()).mono(),
             Fact::new("Up since", up_since(web.app.ctx.started_at, &clock)),
         ],
-    })
+    };
+    show(&visit, &health)
 }
 
 /// `GET /health/page/parts`.
 pub async fn parts(State(web): State<Web>, visit: Visit) -> Answer {
-    let (_, checks, machine, unreadable) = read(&web).await?;
-    page(&part(&web, &visit, unreadable, &checks, &machine))
+    let gathered = everything(&web).await?;
+    page(&part(&web, &visit, &gathered))
 }
 
 /// `POST /health/check`: asks every provider whether it is there, and looks again.

@@ -11,10 +11,10 @@ use timmy_domain::thought::Thought;
 use timmy_domain::{MessageId, Problem};
 use timmy_store::{Reader, Spent, StoreError};
 
-use super::{Around, doing, gather, models, now, shell, status};
+use super::{Around, doing, gather_here, models, now, shell, status};
 use crate::ask::Asked;
 use crate::auth::Visit;
-use crate::errors::{Answer, page, page_with};
+use crate::errors::{Answer, page, show_with};
 use crate::look::folders::{FolderView, SeenView};
 use crate::look::home::{HomePage, NowPart, RailPart, WaitingRow};
 use crate::look::mind::Budget;
@@ -49,7 +49,7 @@ impl Rows {
 async fn read(web: &Web) -> Result<(Around, Rows), crate::errors::Refusal> {
     let question = doing::question(web);
     let day = local_day(web.app.ctx.clock.as_ref(), web.app.ctx.now());
-    gather(web, move |r| Rows::read(r, question, &day)).await
+    gather_here(web, move |r| Rows::read(r, question, &day)).await
 }
 
 /// What may be spent on thinking today, and was; `None` when it is off or unlimited.
@@ -92,9 +92,17 @@ fn now_part(web: &Web, clock: &Clock, visit: &Visit, around: &Around, rows: &Row
     }
 }
 
-fn rail_part(web: &Web, clock: &Clock, rows: &Rows) -> RailPart {
+fn rail_part(web: &Web, clock: &Clock, visit: &Visit, rows: &Rows) -> RailPart {
     let (next, next_why) = doing::next(web, clock);
-    RailPart { models: models::rows(web), budget: budget(web, rows.spent), next, next_why }
+    RailPart {
+        models: models::rows(web),
+        budget: budget(web, rows.spent),
+        next,
+        next_why,
+        off: !web.app.ctx.settings.thinking.enabled,
+        paused: doing::is_paused(&web.app.thinking.doing()),
+        csrf: visit.csrf(),
+    }
 }
 
 /// Home, with what was typed into the path field when it was refused.
@@ -110,13 +118,13 @@ pub async fn draw(web: &Web, visit: &Visit, typed: Option<(String, Problem)>) ->
     let home = HomePage {
         shell: shell(web, visit, &around, "/"),
         part: now_part(web, &clock, visit, &around, &rows),
-        rail: rail_part(web, &clock, &rows),
+        rail: rail_part(web, &clock, visit, &rows),
         folders: around.folders.iter().map(|f| FolderView::of(f, &clock)).collect(),
         path_typed,
         path_problem,
         no_model: models::missing(web),
     };
-    page_with(code, &home)
+    show_with(code, visit, &home)
 }
 
 /// `GET /`.
@@ -131,9 +139,9 @@ pub async fn now_fragment(State(web): State<Web>, visit: Visit) -> Answer {
 }
 
 /// `GET /now/rail`.
-pub async fn rail_fragment(State(web): State<Web>, _: Visit) -> Answer {
+pub async fn rail_fragment(State(web): State<Web>, visit: Visit) -> Answer {
     let (_, rows) = read(&web).await?;
-    page(&rail_part(&web, &web.clock(), &rows))
+    page(&rail_part(&web, &web.clock(), &visit, &rows))
 }
 
 /// How the Pulse is wanted.
@@ -144,7 +152,7 @@ pub struct Hero {
 
 /// `GET /pulse`.
 pub async fn pulse_fragment(State(web): State<Web>, _: Visit, Asked(wanted): Asked<Hero>) -> Answer {
-    let (around, ()) = gather(&web, |_| Ok(())).await?;
+    let (around, ()) = gather_here(&web, |_| Ok(())).await?;
     let hero = wanted.hero.is_some_and(|h| h == "1");
     page(&PulsePart { now: now(&web, &web.clock(), &around), hero })
 }

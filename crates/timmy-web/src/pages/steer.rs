@@ -5,15 +5,17 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use timmy_core::mind::rest::Pause;
 use timmy_core::mind::thinking::Doing;
-use timmy_domain::ThoughtId;
 use timmy_domain::problem::Kind;
 use timmy_domain::thought::Thought;
+use timmy_domain::{Problem, ThoughtId};
 
 use super::thinking::{self, Narrow};
 use super::{doing, see};
 use crate::ask::{Fields, Named};
 use crate::auth::Visit;
+use crate::did::{Did, Note};
 use crate::errors::{Answer, page};
 use crate::look::thinking::{ThoughtPart, ThoughtView};
 use crate::web::Web;
@@ -37,8 +39,12 @@ pub struct Form {
 /// `POST /thinking/inject`.
 pub async fn inject(State(web): State<Web>, visit: Visit, Fields(form): Fields<Form>) -> Answer {
     match web.app.thinking.inject(&form.text).await {
-        Ok(thought) if visit.script => changed(&web, &visit, &thought),
-        Ok(_) => Ok(see("/thinking")),
+        Ok(thought) => {
+            // Whoever has no model is told at once, instead of waiting for a thought that cannot come.
+            let note = if super::models::missing(&web).is_some() { Note::PutInAlone } else { Note::PutIn };
+            let answer = if visit.script { changed(&web, &visit, &thought)? } else { see("/thinking") };
+            Ok(Did::Note(note).on(&visit, answer))
+        }
         Err(problem) if visit.script => Err(problem.into()),
         Err(problem) => thinking::draw(&web, &visit, &Narrow::default(), Some((form.text, problem))).await,
     }
@@ -56,8 +62,21 @@ pub async fn think(State(web): State<Web>, visit: Visit, Fields(form): Fields<Fo
     let asked = tokio::spawn(async move { making.think_now(seed).await });
     // What refuses at once is told at once; a thought in the making is left to appear.
     match tokio::time::timeout(Duration::from_millis(THINK_LOOK_MS), asked).await {
-        Ok(Ok(Err(problem))) => Err(problem.into()),
+        Ok(Ok(Err(problem))) => {
+            let note = calm(&problem).ok_or(problem)?;
+            Ok(Did::Note(note).on(&visit, steered(&web, &visit)?))
+        }
         _ => steered(&web, &visit),
+    }
+}
+
+/// What is no failure: nothing is new, or a thought is on its way.
+fn calm(problem: &Problem) -> Option<Note> {
+    match problem.code {
+        "nothing_new" => Some(Note::NothingNew),
+        "thinking_already" => Some(Note::Making),
+        "yielded" => Some(Note::GaveWay),
+        _ => None,
     }
 }
 
@@ -65,14 +84,21 @@ pub async fn think(State(web): State<Web>, visit: Visit, Fields(form): Fields<Fo
 pub async fn pause(State(web): State<Web>, visit: Visit, Fields(form): Fields<Form>) -> Answer {
     web.app.thinking.pause(form.minutes).await?;
     settled(&web, |doing| doing::is_paused(doing) || matches!(doing, Doing::Thinking { .. })).await;
-    steered(&web, &visit)
+    Ok(Did::Paused(form.minutes).on(&visit, steered(&web, &visit)?))
 }
 
 /// `POST /thinking/resume`.
 pub async fn resume(State(web): State<Web>, visit: Visit) -> Answer {
-    web.app.thinking.resume().await?;
+    let ended = web.app.thinking.resume().await?;
     settled(&web, |doing| !doing::is_paused(doing)).await;
-    steered(&web, &visit)
+    let answer = steered(&web, &visit)?;
+    let left = match ended {
+        // Nothing was paused, so nothing was done that could be taken back.
+        None => return Ok(answer),
+        Some(Pause::Open) => None,
+        Some(Pause::Until(at)) => Some(at.since(web.app.ctx.now()).as_secs().div_ceil(60).max(1)),
+    };
+    Ok(Did::Resumed(left).on(&visit, answer))
 }
 
 /// `POST /thinking/stop`: gives up the thought in the making.
@@ -109,13 +135,21 @@ async fn mark(web: &Web, visit: &Visit, name: &Named, act: Act) -> Answer {
         Act::Keep(kept) => web.app.thinking.keep_thought(id, kept).await?,
         Act::Fewer(fewer) => web.app.thinking.fewer_like(id, fewer).await?,
     };
-    if visit.script { changed(web, visit, &thought) } else { Ok(to_thought(&thought)) }
+    let did = match act {
+        Act::Keep(true) => Did::Kept(id),
+        Act::Keep(false) => Did::Released(id),
+        Act::Fewer(true) => Did::Fewer(id),
+        Act::Fewer(false) => Did::Unfewer(id),
+    };
+    let answer = if visit.script { changed(web, visit, &thought)? } else { to_thought(&thought) };
+    Ok(did.on(visit, answer))
 }
 
 fn to_thought(thought: &Thought) -> Response {
     see(&format!("/thinking#thought-{}", thought.id)).into_response()
 }
 
+#[derive(Clone, Copy)]
 enum Act {
     Keep(bool),
     Fewer(bool),

@@ -13,11 +13,11 @@ use timmy_domain::thought::Thought;
 use timmy_domain::{MessageId, Problem, ThoughtId};
 use timmy_store::{Reader, StoreError};
 
-use super::{gather, models, refused, see, shell};
+use super::{gather_here, models, refused, see, shell};
 use crate::api::stream;
 use crate::ask::{Asked, Fields, Named, no_such};
 use crate::auth::Visit;
-use crate::errors::{Answer, Refusal, Style, page, page_with};
+use crate::errors::{Answer, Refusal, Style, page, page_with, show_with};
 use crate::look::talk::{Quote, TalkDay, TalkPage, Turn, TurnPart, TurnsPart};
 use crate::look::{Absent, Clock};
 use crate::web::Web;
@@ -92,7 +92,7 @@ fn days(messages: &[Message], rows: &Rows, clock: &Clock) -> Vec<TalkDay> {
 async fn draw(web: &Web, visit: &Visit, part: &Part, typed: Option<(String, Problem)>) -> Answer {
     let before: Option<MessageId> = id_of(part.before.as_deref(), "message")?;
     let about: Option<ThoughtId> = id_of(part.about.as_deref(), "thought")?;
-    let (around, mut rows) = gather(web, move |r| Rows::read(r, before, about)).await?;
+    let (around, mut rows) = gather_here(web, move |r| Rows::read(r, before, about)).await?;
     let more = rows.messages.len() > PAGE_MESSAGES;
     rows.messages.truncate(PAGE_MESSAGES);
     let mut messages = std::mem::take(&mut rows.messages);
@@ -102,8 +102,9 @@ async fn draw(web: &Web, visit: &Visit, part: &Part, typed: Option<(String, Prob
     shell.notice = typed.as_ref().map(|(_, problem)| refused(problem));
     let code = typed.as_ref().map_or(StatusCode::OK, |(_, problem)| super::status_of(problem));
     let text = "Ask something, or tell Timmy what you are working on. The conversation stays on this machine.";
-    page_with(
+    show_with(
         code,
+        visit,
         &TalkPage {
             shell,
             days: days(&messages, &rows, &clock),

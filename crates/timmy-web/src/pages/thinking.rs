@@ -1,5 +1,7 @@
 //! The stream of thoughts, and chains of them.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use serde::Deserialize;
 use timmy_core::clock::local_day;
@@ -9,19 +11,19 @@ use timmy_domain::thought::{CHAIN_LINKS_MAX, Thought};
 use timmy_domain::{Problem, SeedType, Seq, ThoughtId};
 use timmy_store::ThoughtQuery;
 
-use super::{doing, gather, home, refused, shell};
+use super::{doing, gather_here, home, refused, shell};
 use crate::ask::{Asked, Named, Window, no_such};
 use crate::auth::Visit;
-use crate::errors::{Answer, Refusal, page, page_with};
+use crate::errors::{Answer, Refusal, page, show, show_with};
 use crate::look::folders::FolderView;
-use crate::look::mind::SeedWeight;
+use crate::look::mind::{SeedWeight, SeedsPart};
 use crate::look::thinking::{ChainPage, Hour, ThinkingPage, ThoughtView, ThoughtsPart, chain, hours};
 use crate::look::{Absent, Choice, Clock};
 use crate::nav;
 use crate::web::Web;
 
 /// Thoughts on one page.
-const PAGE_THOUGHTS: usize = 30;
+const PAGE_THOUGHTS: usize = 20;
 /// Thoughts one live fragment holds.
 const ROWS_MAX: usize = 50;
 
@@ -89,6 +91,15 @@ fn drawn(thoughts: &[Thought], whole: bool, clock: &Clock) -> Vec<Hour> {
     hours
 }
 
+/// How likely each seed is, after so many wishes for fewer.
+fn weights(fewer: &BTreeMap<SeedType, u64>) -> Vec<SeedWeight> {
+    let weight = |seed: &SeedType| SeedWeight {
+        seed: *seed,
+        percent: weight_percent(fewer.get(seed).copied().unwrap_or(0)).into(),
+    };
+    SeedType::ALL.iter().map(weight).collect()
+}
+
 /// The page, with what was typed and why it was refused.
 ///
 /// # Errors
@@ -97,8 +108,9 @@ pub async fn draw(web: &Web, visit: &Visit, narrow: &Narrow, typed: Option<(Stri
     let before = narrow.window().before()?;
     let query = narrow.wanted(before, PAGE_THOUGHTS + 1)?;
     let day = local_day(web.app.ctx.clock.as_ref(), web.app.ctx.now());
-    let read =
-        gather(web, move |r| Ok((r.thoughts(&query)?, r.thought_count()?, r.fewer_counts()?, r.spent(&day, PURPOSE)?)));
+    let read = gather_here(web, move |r| {
+        Ok((r.thoughts(&query)?, r.thought_count()?, r.fewer_counts()?, r.spent(&day, PURPOSE)?))
+    });
     let (around, (mut thoughts, count, fewer, spent)) = read.await?;
     let more = thoughts.len() > PAGE_THOUGHTS;
     thoughts.truncate(PAGE_THOUGHTS);
@@ -110,10 +122,6 @@ pub async fn draw(web: &Web, visit: &Visit, narrow: &Narrow, typed: Option<(Stri
     let mut shell = shell(web, visit, &around, "/thinking");
     shell.notice = typed.as_ref().map(|(_, problem)| refused(problem));
     let code = typed.as_ref().map_or(axum::http::StatusCode::OK, |(_, problem)| super::status_of(problem));
-    let weight = |seed: &SeedType| SeedWeight {
-        seed: *seed,
-        percent: weight_percent(fewer.get(seed).copied().unwrap_or(0)).into(),
-    };
     let drawn = ThinkingPage {
         status: doing::thinking_status(web, &clock, visit.csrf()),
         filters: choices(narrow, u64::try_from(count).unwrap_or(0)),
@@ -121,7 +129,7 @@ pub async fn draw(web: &Web, visit: &Visit, narrow: &Narrow, typed: Option<(Stri
         absent: absent(web, &filter),
         older: thoughts.last().filter(|_| more).map(|last| with(&format!("before={}", last.seq))),
         newest: before.map(|_| if filter.is_empty() { "/thinking".to_owned() } else { format!("/thinking?{filter}") }),
-        weights: SeedType::ALL.iter().map(weight).collect(),
+        weights: weights(&fewer),
         budget: home::budget(web, spent),
         quiet: if settings.enabled { doing::quiet_hours(web) } else { String::new() },
         folders: around.folders.iter().map(|f| FolderView::of(f, &clock)).collect(),
@@ -129,7 +137,7 @@ pub async fn draw(web: &Web, visit: &Visit, narrow: &Narrow, typed: Option<(Stri
         query: filter,
         shell,
     };
-    page_with(code, &drawn)
+    show_with(code, visit, &drawn)
 }
 
 fn absent(web: &Web, filter: &str) -> Absent {
@@ -153,6 +161,12 @@ pub async fn thinking(State(web): State<Web>, visit: Visit, Asked(narrow): Asked
     draw(&web, &visit, &narrow, None).await
 }
 
+/// `GET /thinking/seeds`: how likely each seed is.
+pub async fn seeds(State(web): State<Web>, _: Visit) -> Answer {
+    let fewer = web.app.ctx.store.read(|r| r.fewer_counts()).await?;
+    page(&SeedsPart { weights: weights(&fewer) })
+}
+
 /// `GET /thinking/rows`: the thoughts after an event.
 pub async fn rows(State(web): State<Web>, visit: Visit, Asked(narrow): Asked<Narrow>) -> Answer {
     let after = narrow.window().after()?.unwrap_or(0);
@@ -170,13 +184,13 @@ pub async fn status(State(web): State<Web>, visit: Visit) -> Answer {
 /// `GET /thinking/{id}`: the chain that led to a thought.
 pub async fn thought(State(web): State<Web>, visit: Visit, name: Named) -> Answer {
     let id: ThoughtId = name.id("thought")?;
-    let (around, (links, next)) = gather(&web, move |r| Ok((r.chain(id)?, r.thought_children(id)?))).await?;
+    let (around, (links, next)) = gather_here(&web, move |r| Ok((r.chain(id)?, r.thought_children(id)?))).await?;
     let Some(first) = links.first() else { return Err(no_such("thought", &name.0)) };
     let clock = web.clock();
     let mut shell = shell(&web, &visit, &around, "/thinking");
     shell.title = "Chain of thought".to_owned();
     shell.above = nav::page("/thinking");
-    page(&ChainPage {
+    let chain = ChainPage {
         shell,
         cut: first.parent_id.is_some() && links.len() >= CHAIN_LINKS_MAX,
         thoughts: chain(&links, &clock, Some(id)),
@@ -184,7 +198,8 @@ pub async fn thought(State(web): State<Web>, visit: Visit, name: Named) -> Answe
             .iter()
             .map(|t| ThoughtView { at: clock.short(t.created_at), ..ThoughtView::of(t, &clock) })
             .collect(),
-    })
+    };
+    show(&visit, &chain)
 }
 
 /// The seed a call names.

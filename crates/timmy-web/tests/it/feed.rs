@@ -14,6 +14,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::house::House;
+use crate::kept;
 
 struct Socket(WebSocketStream<TcpStream>);
 
@@ -178,6 +179,36 @@ async fn a_position_of_another_log_is_answered_with_a_gap() {
     house.end().await;
 }
 
+// shows: api: a socket that goes on where events were removed gets every event still kept, and a gap frame only then
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gap_is_told_only_to_who_missed_something_that_was_removed() {
+    let house = House::quiet().await;
+    kept::grow(&house, 3_000).await;
+    let removed = kept::thin(&house).await;
+    let store = &house.engine.app.ctx.store;
+    let (last, first_gone) = (removed.last, 257);
+    let head = store.last_seq();
+    let left = store.read(move |r| {
+        let kept = |seq: i64| r.event(seq).map(|found| found.map(|_| seq));
+        (1..=head).map(kept).collect::<Result<Vec<_>, _>>()
+    });
+    let left: Vec<i64> = left.await.expect("read").into_iter().flatten().collect();
+    // Within what was thinned, at its end, and after it.
+    for (after, gap) in [(first_gone, true), (last - 1, true), (last, false), (head - 5, false)] {
+        let mut socket = listen(&house, &format!("?after={after}")).await;
+        let expected: Vec<i64> = left.iter().copied().filter(|seq| *seq > after).collect();
+        if gap {
+            let frame = socket.frame().await;
+            assert_eq!(
+                (frame["event"].as_str(), frame["data"]["from"].as_i64()),
+                (Some("feed.gap"), expected.first().copied())
+            );
+        }
+        assert_eq!(socket.seqs_until(head).await, expected, "after {after}");
+    }
+    house.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_say_too_much_are_closed() {
     let house = House::quiet().await;
@@ -262,6 +293,14 @@ async fn a_client_that_does_not_read_is_closed_and_can_go_on_where_it_was() {
     assert!(last < end, "it was behind");
     let mut again = listen(&house, &format!("?after={last}")).await;
     assert_eq!(again.seqs_until(end).await, (last + 1..=end).collect::<Vec<_>>());
+    let figures = house.ask("GET", "/metrics").send().await.expect("an answer").text().await.expect("text");
+    let figure = |name: &str| -> u64 {
+        let line = figures.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("no {name}"))
+    };
+    assert_eq!(figure("timmy_live_closes_total{code=\"1013\"}"), 1);
+    assert_eq!((figure("timmy_live_sockets"), figure("timmy_live_closes_total{code=\"gone\"}")), (1, 0));
+    assert!(figure("timmy_live_resumes_total") >= 1 && figure("timmy_live_frames_total") >= 2, "{figures}");
     house.end().await;
 }
 

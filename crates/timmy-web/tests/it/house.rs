@@ -12,6 +12,7 @@ use timmy_testkit::engine::RUN_TOKEN;
 use timmy_testkit::{Engine, engine};
 use timmy_web::WebParts;
 use timmy_web::client::Client;
+use timmy_web::desk::Desk;
 use timmy_web::settings::{FeedSettings, ServerSettings};
 use tokio_util::sync::CancellationToken;
 
@@ -50,9 +51,28 @@ impl House {
     }
 
     pub async fn with(providers: Vec<Arc<dyn Provider>>, parts: &[&str], feed: FeedSettings) -> Self {
+        Self::over(engine(providers, Self::settings()), parts, feed, None).await
+    }
+
+    /// A quiet house with this desk for its settings.
+    pub async fn at_desk(desk: Arc<dyn Desk>) -> Self {
+        let providers: Vec<Arc<dyn Provider>> = vec![Arc::new(Reflex::new("a-model"))];
+        Self::over(engine(providers, Self::settings()), &[], FeedSettings::default(), Some(desk)).await
+    }
+
+    /// A house whose statements are noted.
+    pub async fn watched(providers: Vec<Arc<dyn Provider>>, parts: &[&str]) -> Self {
+        let engine = timmy_testkit::engine::watched(providers, Self::settings());
+        Self::over(engine, parts, FeedSettings::default(), None).await
+    }
+
+    fn settings() -> Settings {
         let mut settings = Settings::default();
         settings.thinking.adaptive_rest = false;
-        let mut engine = engine(providers, settings);
+        settings
+    }
+
+    async fn over(mut engine: Engine, parts: &[&str], feed: FeedSettings, desk: Option<Arc<dyn Desk>>) -> Self {
         engine.run_only(parts);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -64,6 +84,7 @@ impl House {
             address,
             version: "1.2.3".to_owned(),
             home: "/home/timmy".to_owned(),
+            desk,
         };
         let served = tokio::spawn(timmy_web::serve(listener, web, stop.clone()));
         // Makes the cryptography of the HTTP client known, as the command line does.

@@ -2,9 +2,17 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking, with the reason")]
 
+mod backups;
+mod contract;
 mod doors;
 mod feed;
 mod house;
+mod kept;
+mod log;
 mod nonsense;
 mod pages;
+mod plans;
 mod programs;
+mod rich;
+mod settings;
+mod twins;

@@ -146,6 +146,6 @@ async fn a_filter_that_makes_no_sense_is_explained_on_the_page() {
     let page = house.browse(&browser, "GET", "/swarm/events?type=a..b").send().await.expect("an answer");
     assert_eq!(page.status(), 200);
     let text = page.text().await.expect("text");
-    assert!(text.contains("type-problem") && text.contains("value=\"a..b\""));
+    assert!(text.contains("q-problem") && text.contains("value=\"type:a..b\""));
     house.end().await;
 }

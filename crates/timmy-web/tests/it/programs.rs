@@ -201,6 +201,7 @@ async fn the_same_routes_answer_within_the_process() {
         address: ([127, 0, 0, 1], 0).into(),
         version: "1".into(),
         home: String::new(),
+        desk: None,
     };
     let client = Client::in_process(timmy_web::router(web), Secret::new(RUN_TOKEN.to_owned()));
     let status = client.get("/api/status").await.expect("an answer");

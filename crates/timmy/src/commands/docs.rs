@@ -26,6 +26,12 @@ enum What {
     Example,
     /// Every route of the server
     Routes,
+    /// Every metric
+    Metrics,
+    /// Every field of a log line
+    Log,
+    /// The JSON interface, as OpenAPI
+    Openapi,
 }
 
 /// Prints the document.
@@ -38,6 +44,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         What::Config => config(),
         What::Example => example(),
         What::Routes => routes(),
+        What::Metrics => metrics(),
+        What::Log => log_fields(),
+        What::Openapi => timmy_web::openapi::text().to_owned(),
     };
     say::part(&text);
     Ok(ExitCode::SUCCESS)
@@ -103,6 +112,33 @@ fn routes() -> String {
     );
     for route in timmy_web::routes::TABLE {
         out.push_str(&format!("| `{}` | {} | {} |\n", route.path, route.verbs, route.who));
+    }
+    out
+}
+
+fn metrics() -> String {
+    let mut out = String::from(
+        "# Metrics\n\nGenerated from the table in `crates/timmy-web/src/metrics/families.rs`; do not edit. How to read them stands in\n[observability.md](observability.md).\n\n| name | kind | labels | meaning |\n|---|---|---|---|\n",
+    );
+    for family in timmy_web::metrics::families::FAMILIES {
+        let labels: Vec<String> = family.labels.iter().map(|label| format!("`{label}`")).collect();
+        out.push_str(&format!(
+            "| `{}` | {} | {} | {} |\n",
+            family.name,
+            family.kind.name(),
+            labels.join(", "),
+            family.help
+        ));
+    }
+    out
+}
+
+fn log_fields() -> String {
+    let mut out = String::from(
+        "# Fields of a log line\n\nGenerated from the table in `crates/timmy/src/log/fields.rs`; do not edit. How to get such lines stands in\n[observability.md](observability.md).\n\n| name | JSON | meaning |\n|---|---|---|\n",
+    );
+    for (name, holds, doc) in crate::log::fields::FIELDS {
+        out.push_str(&format!("| `{name}` | {} | {doc} |\n", holds.name()));
     }
     out
 }

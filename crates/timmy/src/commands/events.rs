@@ -1,9 +1,12 @@
 //! `timmy events`: following, searching and verifying the log.
 
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use clap::Subcommand;
 use serde_json::Value;
 use timmy_domain::Event;
@@ -31,24 +34,37 @@ enum Act {
         #[arg(long = "type", default_value = "*")]
         pattern: Pattern,
         /// How many past events to begin with
-        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(0..=1000))]
+        #[arg(long, default_value_t = 20, value_parser = super::limit_or_none)]
         last: u16,
     },
     /// Print events after a position, oldest first
     Query {
+        /// Which events, as in the box of the Events page: 'type:watch.* severity:warning since:1h "disk full"'
+        #[arg(long, default_value = "")]
+        filter: String,
         /// Which events: a name, a prefix such as task.*, or *
-        #[arg(long = "type", default_value = "*")]
-        pattern: Pattern,
+        #[arg(long = "type")]
+        pattern: Option<Pattern>,
         /// The position after which to begin
-        #[arg(long, default_value_t = 0)]
+        #[arg(long, default_value_t = 0, value_parser = super::position)]
         after: i64,
         /// How many at most
-        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+        #[arg(long, default_value_t = 100, value_parser = super::limit)]
         limit: u16,
+    },
+    /// Write events as NDJSON, one a line, oldest first
+    Export {
+        /// Which events, as in the box of the Events page: 'type:watch.* severity:warning since:1h "disk full"'
+        #[arg(long, default_value = "")]
+        filter: String,
+        /// The file to write; without it they are printed
+        #[arg(long, value_name = "FILE")]
+        to: Option<PathBuf>,
     },
     /// Print one event, and with --chain what led to it and what came of it
     Show {
         /// Its position
+        #[arg(value_parser = super::position)]
         seq: i64,
         /// Its causes and effects too
         #[arg(long)]
@@ -65,12 +81,13 @@ enum Act {
 pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
     let door = Door::open(global).await?;
     let done = match args.act {
-        Act::Query { pattern, after, limit } => {
-            let path = format!("/api/events?after={after}&limit={limit}&type={}", encode(&pattern.to_string()));
-            let found = door.get(&path).await?;
+        Act::Query { filter, pattern, after, limit } => {
+            let kind = pattern.map(|pattern| format!("&type={}", encode(&pattern.to_string()))).unwrap_or_default();
+            let found = query(&door, &format!("&q={}{kind}", encode(&filter)), after, usize::from(limit)).await?;
             global.show(&found, |f| items(f).iter().map(row).collect::<Vec<_>>().join("\n"));
             Ok(ExitCode::SUCCESS)
         }
+        Act::Export { filter, to } => export(global, &door, &filter, to.as_deref()).await,
         Act::Show { seq, chain } => {
             let event = door.get(&format!("/api/events/{seq}{}", if chain { "?chain=true" } else { "" })).await?;
             global.show(&event, shown);
@@ -81,6 +98,58 @@ pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
     };
     door.close().await;
     done
+}
+
+/// At most `limit` events behind `after` that fit. One answer may look at a part of the log only and say where to go
+/// on, so this goes on until there are enough of them or the log ends.
+async fn query(door: &Door, narrow: &str, mut after: i64, limit: usize) -> Result<Value> {
+    let mut found: Vec<Value> = Vec::new();
+    loop {
+        let left = limit.saturating_sub(found.len()).max(1);
+        let page = door.get(&format!("/api/events?after={after}&limit={left}{narrow}")).await?;
+        found.extend_from_slice(items(&page));
+        let next = page.get("next").cloned().unwrap_or(Value::Null);
+        match next.as_i64() {
+            Some(position) if found.len() < limit && position > after => after = position,
+            _ => return Ok(serde_json::json!({"items": found, "next": next})),
+        }
+    }
+}
+
+/// Prints the events that fit `filter`, or writes them to `to`. The file has its name only once it is whole.
+async fn export(global: &Global, door: &Door, filter: &str, to: Option<&Path>) -> Result<ExitCode> {
+    let path = format!("/swarm/events/export?q={}", encode(filter));
+    let Some(to) = to else {
+        door.download(&path, say::bytes).await?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    ensure!(!to.exists(), "{} is there already; choose another name", to.display());
+    let mut name = to.as_os_str().to_owned();
+    name.push(".part");
+    let part = PathBuf::from(name);
+    let mut file = File::create(&part).with_context(|| format!("{} cannot be written", part.display()))?;
+    let (mut rows, mut failed) = (0_usize, None);
+    let done = door
+        .download(&path, |piece| {
+            rows += piece.iter().filter(|byte| **byte == b'\n').count();
+            failed = file.write_all(piece).err();
+            failed.is_none()
+        })
+        .await;
+    let written = match failed {
+        Some(error) => Err(error),
+        None => file.sync_all(),
+    };
+    if let Err(error) = done.and(written.map_err(anyhow::Error::from)) {
+        drop(file);
+        // Half a file would only mislead; that it could not be written is the fault to tell.
+        let _ = std::fs::remove_file(&part);
+        return Err(error.context(format!("nothing was written to {}", to.display())));
+    }
+    std::fs::rename(&part, to).with_context(|| format!("{} cannot be written", to.display()))?;
+    let answer = serde_json::json!({"file": to.display().to_string(), "events": rows});
+    global.show(&answer, |_| format!("Wrote {rows} events to {}.", to.display()));
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn follow(global: &Global, door: &Door, pattern: &Pattern, last: u16) -> Result<ExitCode> {
@@ -105,10 +174,12 @@ async fn follow(global: &Global, door: &Door, pattern: &Pattern, last: u16) -> R
                 return Ok(ExitCode::SUCCESS);
             }
         }
-        if items(&fresh).len() < 1_000 {
+        after = match fresh.get("next").and_then(Value::as_i64) {
+            // There is more, or the look ended early.
+            Some(next) => after.max(next),
             // Nothing of this kind lies before the end that was asked for first.
-            after = after.max(end);
-        }
+            None => after.max(end),
+        };
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(FOLLOW_MS)) => {}
             _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
@@ -147,7 +218,22 @@ async fn verify(global: &Global, door: &Door) -> Result<ExitCode> {
     global.show(&report, |r| {
         let count = r.get("rows").and_then(Value::as_i64).unwrap_or(0);
         if whole {
-            format!("The chain is whole: {count} events verified.")
+            let number = |name: &str| r.get(name).and_then(Value::as_i64).unwrap_or(0);
+            let mut lines = vec![format!("The chain is whole: {count} events verified.")];
+            if number("removed") > 0 {
+                lines.push(format!(
+                    "{} events were removed by retention, proven by {} signed checkpoints.",
+                    number("removed"),
+                    number("checkpoints")
+                ));
+            }
+            let keys = r.get("keys").and_then(Value::as_array).cloned().unwrap_or_default();
+            lines.extend(keys.iter().enumerate().map(|(at, key)| {
+                let since = key.get("since").and_then(Value::as_i64).unwrap_or(0);
+                let word = if at == 0 { "Signed with key" } else { "Then with key" };
+                format!("{word} {} from event {since} on.", text(key, "id"))
+            }));
+            lines.join("\n")
         } else {
             let bad = r.get("first_bad").unwrap_or(&Value::Null);
             let seq = bad.get("seq").and_then(Value::as_i64).unwrap_or(0);

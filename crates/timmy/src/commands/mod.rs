@@ -9,13 +9,17 @@ use clap::{Parser, Subcommand};
 use crate::home::Home;
 use crate::say;
 
+pub mod backup;
 pub mod chat;
 pub mod config;
 pub mod docs;
 pub mod doctor;
 pub mod events;
 pub mod login;
+pub mod password;
+pub mod restore;
 pub mod serve;
+pub mod show;
 pub mod status;
 pub mod think;
 pub mod thoughts;
@@ -53,14 +57,22 @@ enum Command {
     Status,
     /// Print a one-time code and a link that log a browser in
     Login,
+    /// Set or remove the password that logs a browser in
+    Password(password::Args),
     /// Make, list and revoke tokens for programs
     Token(token::Args),
     /// Explain or check the configuration
     Config(config::Args),
+    /// Make, list and check backups
+    Backup(backup::Args),
+    /// Put a backup in place of the home, or bring one area of it in
+    Restore(restore::Args),
     /// Check everything and say what mends each fault
     Doctor,
     /// Follow, search and verify the event log
     Events(events::Args),
+    /// Print a page of the dashboard as Markdown
+    Show(show::Args),
     /// Talk with Timmy: one message, or a conversation
     Chat(chat::Args),
     /// Ask for one thought now
@@ -138,10 +150,14 @@ fn run(line: Line) -> Result<ExitCode> {
             Command::Serve(args) => Box::pin(serve::run(&global, args)).await,
             Command::Status => status::run(&global).await,
             Command::Login => login::run(&global).await,
+            Command::Password(args) => password::run(&global, args).await,
             Command::Token(args) => token::run(&global, args).await,
-            Command::Config(args) => config::run(&global, &args),
+            Command::Config(args) => config::run(&global, &args).await,
+            Command::Backup(args) => backup::run(&global, args).await,
+            Command::Restore(args) => Box::pin(restore::run(&global, args)).await,
             Command::Doctor => doctor::run(&global).await,
             Command::Events(args) => events::run(&global, args).await,
+            Command::Show(args) => show::run(&global, &args).await,
             Command::Chat(args) => Box::pin(chat::run(&global, args)).await,
             Command::Think(args) => think::run(&global, &args).await,
             Command::Thoughts(args) => thoughts::run(&global, args).await,
@@ -152,6 +168,28 @@ fn run(line: Line) -> Result<ExitCode> {
     // A blocking read that hangs (a dead network folder) must not keep the process.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     done
+}
+
+/// A problem of the house as this command fails with it.
+pub(crate) fn refused(problem: timmy_domain::Problem) -> anyhow::Error {
+    crate::door::Refusal { code: problem.code.to_owned(), message: problem.message, hint: problem.hint }.into()
+}
+
+/// Reads a position of the log.
+fn position(text: &str) -> Result<i64, &'static str> {
+    let fits = text.parse::<i64>().ok().filter(|seq| *seq >= 0);
+    fits.ok_or("a position is the number at the beginning of an event's line, such as 41")
+}
+
+/// Reads how many there should be at most.
+fn limit(text: &str) -> Result<u16, &'static str> {
+    let fits = text.parse::<u16>().ok().filter(|n| (1..=1_000).contains(n));
+    fits.ok_or("how many is a whole number from 1 to 1000")
+}
+
+/// Reads how many there should be at most, where none is an answer too.
+fn limit_or_none(text: &str) -> Result<u16, &'static str> {
+    if text == "0" { Ok(0) } else { limit(text).map_err(|_| "how many is a whole number from 0 to 1000") }
 }
 
 /// Text of a field, or nothing.

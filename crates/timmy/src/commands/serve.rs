@@ -2,21 +2,23 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use timmy_core::App;
+use anyhow::{Context, Result, anyhow};
 use timmy_core::chance::hex;
+use timmy_core::{App, restore};
 use timmy_domain::Secret;
 use timmy_domain::settings::Value;
 use timmy_web::WebParts;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::Global;
+use super::{Global, refused};
 use crate::config::Config;
-use crate::home::Run;
-use crate::{log, say, wire};
+use crate::config::desk::Desk;
+use crate::home::{Home, LOCK_MS_MAX, Run};
+use crate::{handles, log, say, wire};
 
 /// How long everything together may take to end, in seconds; after it the process ends all the same.
 const DRAIN_SECONDS_MAX: u64 = 9;
@@ -39,23 +41,36 @@ pub struct Args {
 pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
     // Before anything is printed: whoever reads the address may tell us to stop in the next moment.
     let mut told = Told::listen()?;
+    handles::raise();
     let home = &global.home;
-    home.create()?;
-    let Some(_lock) = home.lock()? else {
-        match home.running() {
-            Ok(Some(run)) => bail!("Timmy runs already on this home, at http://{} (process {})", run.address, run.pid),
-            _ => bail!("another timmy holds this home; stop it first: {}", home.path.display()),
+    // One that holds it without listening may be a command that is done in a moment; the lock below waits for it.
+    if matches!(home.running(), Ok(Some(_))) {
+        // What a run that was killed had just started may hold the home for a moment longer than the run itself.
+        tokio::time::sleep(Duration::from_millis(LOCK_MS_MAX)).await;
+        if matches!(home.running(), Ok(Some(_))) {
+            return Err(taken(home));
         }
-    };
-    let config = wire::load_config(home, flags(&args))?;
-    if let Some(trouble) = log::begin(&config.error_log, &home.path) {
-        say::aside(&trouble);
     }
+    // Configuration and address first: when either cannot be used, no half-made home is left behind.
+    let config = wire::load_config(home, flags(&args))?;
     let (listener, address) = listen(&config).await?;
+    home.create()?;
+    let Some(_lock) = home.lock()? else { return Err(taken(home)) };
+    // A restore that was cut off may still have to put the settings of the backup in place.
+    let config = if restore::finish(&home.path).map_err(refused)?.is_some() {
+        wire::load_config(home, flags(&args))?
+    } else {
+        config
+    };
+    let log = log::begin(&config.log, &config.error_log, &home.path);
+    log.trouble.iter().for_each(|trouble| say::aside(trouble));
     let token = Secret::new(hex(&wire::chance()?.bytes::<32>()));
     let app = wire::engine(home, &config, token.clone())?;
+    // Set once, here; a second engine of this process would have another context.
+    let _ = app.ctx.meters.log_lines_dropped.set(Arc::clone(&log.dropped));
     let stop = app.ctx.stop.clone();
-    let serving = tokio::spawn(timmy_web::serve(listener, web_parts(&app, &config, global, address), stop.clone()));
+    let serving =
+        tokio::spawn(timmy_web::serve(listener, web_parts(&app, &config, global, &args, address), stop.clone()));
     // Told before the address is printed, so that whoever reads it finds the start in the log.
     app.tell_started(wire::VERSION, &address.to_string()).await?;
     home.leave_run(&Run {
@@ -84,6 +99,7 @@ pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
     })
     .await;
     home.clear_run();
+    log.end();
     match drained {
         Ok(Ok(Ok(()))) => Ok(ExitCode::SUCCESS),
         Ok(Ok(Err(error))) => Err(error).context("the server failed"),
@@ -92,6 +108,14 @@ pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
             say::aside("some work did not end in time; nothing that was stored is lost");
             Ok(ExitCode::SUCCESS)
         }
+    }
+}
+
+/// Why this home cannot be had.
+fn taken(home: &Home) -> anyhow::Error {
+    match home.running() {
+        Ok(Some(run)) => anyhow!("Timmy runs already on this home, at http://{} (process {})", run.address, run.pid),
+        _ => anyhow!("another timmy holds this home; stop it first: {}", home.path.display()),
     }
 }
 
@@ -120,7 +144,7 @@ async fn listen(config: &Config) -> Result<(TcpListener, SocketAddr)> {
     Ok((listener, address))
 }
 
-fn web_parts(app: &App, config: &Config, global: &Global, address: SocketAddr) -> WebParts {
+fn web_parts(app: &App, config: &Config, global: &Global, args: &Args, address: SocketAddr) -> WebParts {
     WebParts {
         app: app.clone(),
         server: config.server.clone(),
@@ -128,6 +152,7 @@ fn web_parts(app: &App, config: &Config, global: &Global, address: SocketAddr) -
         address,
         version: wire::VERSION.to_owned(),
         home: global.home.path.display().to_string(),
+        desk: Some(Arc::new(Desk::new(global.home.clone(), flags(args), config.clone()))),
     }
 }
 

@@ -6,13 +6,21 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::{Global, items, text};
-use crate::door::Door;
+use crate::door::{Door, Refusal};
 
 /// Runs the command. Without a server the answer says so; that is no failure.
 ///
 /// # Errors
-/// When the server does not answer as it should.
+/// When there is no such home, or the server does not answer as it should.
 pub async fn run(global: &Global) -> Result<ExitCode> {
+    if !global.home.path.is_dir() {
+        return Err(Refusal {
+            code: "no_home".to_owned(),
+            message: format!("there is no home at {}", global.home.path.display()),
+            hint: "Start Timmy once with `timmy serve`, or point --home at the right folder.".to_owned(),
+        }
+        .into());
+    }
     let Some(door) = Door::if_running(&global.home).await? else {
         let off = json!({"running": false, "state": null, "act": "not running", "waiting": []});
         global.show(&off, |_| "Timmy is not running.\nStart him with `timmy serve`.".to_owned());

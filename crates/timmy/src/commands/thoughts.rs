@@ -15,7 +15,7 @@ pub struct Args {
     #[command(subcommand)]
     act: Option<Act>,
     /// How many thoughts to list
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, default_value_t = 10, value_parser = super::limit)]
     limit: u16,
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use timmy_domain::Secret;
 use timmy_domain::settings::Value;
+use timmy_web::desk::{Holder, Kind, Section, Setting};
 use toml::de::{DeTable, DeValue};
 
 use super::file::{line_of, parse, to_value};
@@ -14,6 +15,12 @@ pub const PROVIDER_TABLE: &str = "provider";
 
 /// The keys of a provider.
 const KEYS: [&str; 4] = ["kind", "url", "model", "place"];
+
+/// What each of them is.
+const DOC_URL: &str = "The base of its address.";
+const DOC_MODEL: &str = "The model to ask for.";
+const DOC_PLACE: &str = "\"local\" when the address is a machine of yours; empty to tell by the address.";
+const DOC_KEY: &str = "Its key, from secrets.toml.";
 
 /// One provider that speaks the OpenAI-compatible protocol.
 #[derive(Clone, Debug, Default)]
@@ -48,15 +55,45 @@ impl ProviderSettings {
         };
         let key = if self.api_key.is_empty() { "not set" } else { "set, not shown" };
         vec![
-            row("url", format!("{:?}", self.url), "The base of its address."),
-            row("model", format!("{:?}", self.model), "The model to ask for."),
-            row(
-                "place",
-                format!("{:?}", self.place),
-                "\"local\" when the address is a machine of yours; empty to tell by the address.",
-            ),
-            row("api_key", key.to_owned(), "Its key, from secrets.toml."),
+            row("url", format!("{:?}", self.url), DOC_URL),
+            row("model", format!("{:?}", self.model), DOC_MODEL),
+            row("place", format!("{:?}", self.place), DOC_PLACE),
+            row("api_key", key.to_owned(), DOC_KEY),
         ]
+    }
+
+    /// Its keys for the desk; `running` is what this run works with, when it knows the provider.
+    pub(super) fn section(&self, running: Option<&Self>) -> Section {
+        let setting = |key: &'static str, kind: Kind, value: &str, runs: Option<&str>, doc: &str| Setting {
+            key: format!("{PROVIDER_TABLE}.{}.{key}", self.name),
+            doc: doc.to_owned(),
+            kind,
+            running: runs.map_or_else(|| "not there".to_owned(), |runs| format!("{runs:?}")),
+            next: format!("{value:?}"),
+            field: value.to_owned(),
+            default: "\"\"".to_owned(),
+            holder: self.lines.get(key).map_or(Holder::Default, |line| Holder::File(*line)),
+        };
+        let word = |secret: &Secret| if secret.is_empty() { "not set" } else { "set, not shown" }.to_owned();
+        let places = ["", "local", "remote"].map(str::to_owned).to_vec();
+        let text = Kind::Text(None);
+        let api_key = Setting {
+            running: running.map_or_else(|| "not there".to_owned(), |r| word(&r.api_key)),
+            next: word(&self.api_key),
+            field: String::new(),
+            holder: Holder::Secrets,
+            ..setting("api_key", Kind::Secret, "", None, DOC_KEY)
+        };
+        Section {
+            name: format!("{PROVIDER_TABLE}.{}", self.name),
+            doc: "A further provider of models.".to_owned(),
+            settings: vec![
+                setting("url", text.clone(), &self.url, running.map(|r| r.url.as_str()), DOC_URL),
+                setting("model", text, &self.model, running.map(|r| r.model.as_str()), DOC_MODEL),
+                setting("place", Kind::Word(places), &self.place, running.map(|r| r.place.as_str()), DOC_PLACE),
+                api_key,
+            ],
+        }
     }
 
     fn set(&mut self, key: &str, value: &Value) -> Result<(), String> {

@@ -88,6 +88,7 @@ fn environment_faults_name_the_variable() {
     assert!(load("TIMMY__THINKING", "1").contains("expected TIMMY__SECTION__KEY"));
     assert!(load("TIMMY__THINKING__ENABLED", "maybe").contains("expected true or false"));
     assert!(load("TIMMY__THINKING__ENABLD", "true").contains("did you mean \"enabled\"?"));
+    assert!(load("TIMMY__\u{1b}[2J\n__ENABLED", "true").starts_with("environment TIMMY__ [2J __ENABLED: "));
 }
 
 #[test]

@@ -163,3 +163,48 @@ fn config_explains_each_key_and_hides_secrets() {
     );
     assert_eq!(run(home.path(), &["config", "explain", "thinkng"]).0, 1);
 }
+
+// shows: configuration: config set writes one key and keeps comments, with or without a server, and tells it
+#[test]
+fn config_sets_and_unsets_a_key_and_tells_it() {
+    let home = home();
+    let file = home.path().join("timmy.toml");
+    std::fs::write(&file, "# Mine.\n[thinking] # the loop\nenabled = true\n").expect("written");
+    let read = || std::fs::read_to_string(&file).expect("read");
+    let (code, out, err) = run(home.path(), &["config", "set", "thinking.interval_seconds", "60"]);
+    assert!(code == 0 && out == "thinking.interval_seconds = 60\n", "{out}{err}");
+    assert_eq!(read(), "# Mine.\n[thinking] # the loop\nenabled = true\ninterval_seconds = 60\n");
+    let (code, _, err) = run(home.path(), &["config", "set", "thinking.interval_seconds", "0"]);
+    assert!(code == 1 && err.contains("from 1 to 86400"), "{err}");
+    let (code, _, err) = run(home.path(), &["config", "set", "thinking.interval_secs", "9"]);
+    assert!(code == 1 && err.contains("did you mean \"thinking.interval_seconds\"?"), "{err}");
+    assert_eq!(run(home.path(), &["config", "set", "thinking.enabled"]).0, 2, "a key without a value");
+    let pair = ["config", "set", "thinking.quiet_from", "22:00", "thinking.quiet_until", "07:00"];
+    assert_eq!(run(home.path(), &pair).0, 0, "keys that belong together are set together");
+    let server = Server::start(home.path());
+    let (code, out, err) = run(home.path(), &["config", "set", "thinking.interval_seconds", "90"]);
+    assert!(code == 0 && out.contains("= 90; takes effect at the next start"), "{out}{err}");
+    let (code, _, err) = run(home.path(), &["config", "set", "cascade.providers", "reflex"]);
+    assert!(code == 1 && err.contains("environment TIMMY__CASCADE__PROVIDERS, which wins over the file"), "{err}");
+    assert_eq!(run(home.path(), &["config", "unset", "thinking.interval_seconds"]).0, 0);
+    assert!(!read().contains("interval"), "{}", read());
+    let told = json(home.path(), &["events", "query", "--type", "settings.changed"]);
+    let keys: Vec<_> = told["items"].as_array().expect("a list").iter().map(|e| e["data"].to_string()).collect();
+    assert_eq!(keys.len(), 5, "{keys:?}");
+    assert_eq!(keys[4], "{\"key\":\"thinking.interval_seconds\",\"set\":false}");
+    assert_eq!(server.terminate(), Some(0));
+}
+
+// shows: configuration: a file that keeps Timmy from starting is mended by config set
+#[test]
+fn config_mends_a_file_with_a_fault() {
+    let home = home();
+    let file = home.path().join("timmy.toml");
+    std::fs::write(&file, "[thinking]\ninterval_seconds = 0\n").expect("written");
+    assert_eq!(run(home.path(), &["config", "check"]).0, 1);
+    let (code, _, err) = run(home.path(), &["config", "set", "talk.max_tokens", "99"]);
+    assert!(code == 1 && err.contains("from 1 to 86400"), "the fault is still there: {err}");
+    let (code, _, err) = run(home.path(), &["config", "set", "thinking.interval_seconds", "30"]);
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(run(home.path(), &["config", "check"]).0, 0);
+}

@@ -58,14 +58,26 @@ impl Server {
 
     /// Starts a server on `home` with these variables and waits until it listens.
     pub fn start_with(home: &Path, variables: &[(&str, &str)]) -> Self {
+        Self::start_telling(home, variables, Stdio::inherit())
+    }
+
+    /// The same, with standard error where the test wants it.
+    pub fn start_telling(home: &Path, variables: &[(&str, &str)], told: Stdio) -> Self {
         let mut command = timmy(home);
         command.args(["serve", "--port", "0"]).envs(variables.iter().copied());
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the server starts");
+        Self::of(command, told, |_| home.to_owned())
+    }
+
+    /// The server that `command` becomes; `seen` says where its home is seen from here, by its process.
+    pub fn of(mut command: Command, told: Stdio, seen: impl FnOnce(u32) -> PathBuf) -> Self {
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(told).spawn().expect("the server starts");
+        let home = seen(child.id());
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
         let first = lines.next().expect("a first line").expect("text");
         let address = first.strip_prefix("listening on http://").unwrap_or_else(|| panic!("{first:?}")).to_owned();
         std::thread::spawn(move || lines.for_each(drop));
-        let mut server = Self { child, address, home: home.to_owned(), token: String::new() };
+        let mut server = Self { child, address, home: home.clone(), token: String::new() };
         let run = server.wait_for(|| std::fs::read_to_string(home.join("run.json")).ok());
         let run: Value = serde_json::from_str(&run).expect("run.json is JSON");
         server.token = run["token"].as_str().expect("a token").to_owned();
@@ -143,6 +155,19 @@ impl Server {
             head.push_str(&format!("Content-Length: {}\r\n", body.len()));
         }
         self.raw(format!("{head}\r\n{}", body.unwrap_or_default()).as_bytes())
+    }
+
+    /// The head of the answer to one GET with these headers: its lines, in lower case.
+    pub fn head(&self, path: &str, headers: &[(&str, &str)]) -> Vec<String> {
+        let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let request = format!("GET {path} HTTP/1.1\r\nConnection: close\r\nHost: {}\r\n{more}\r\n", self.address);
+        let mut socket = TcpStream::connect(&self.address).expect("the server listens");
+        socket.set_read_timeout(Some(PATIENCE)).expect("set");
+        socket.write_all(request.as_bytes()).expect("sent");
+        let mut answer = Vec::new();
+        let _ = socket.read_to_end(&mut answer);
+        let text = String::from_utf8_lossy(&answer).to_lowercase();
+        text.split("\r\n\r\n").next().unwrap_or_default().lines().map(str::to_owned).collect()
     }
 
     /// Sends bytes and gives the status and body of whatever comes back.

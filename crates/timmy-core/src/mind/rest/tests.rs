@@ -14,6 +14,7 @@ fn usual() -> Situation {
         enabled: true,
         paused: None,
         quiet_until: None,
+        disk_full: false,
         spent_until: None,
         started_at: at(99 * HOUR),
         last_try: Some(at(100 * HOUR - 300)),
@@ -50,6 +51,8 @@ fn rows() -> Vec<(&'static str, Situation, u64, &'static str)> {
             "you paused it",
         ),
         ("a pause that ended", Situation { paused: Some(Pause::Until(now)), ..usual() }, 0, "think"),
+        ("disk full", Situation { disk_full: true, ..usual() }, 3, "the disk is full"),
+        ("set back before the first", Situation { started_at: at(200 * HOUR), last_try: None, ..usual() }, 0, "think"),
         ("quiet", Situation { quiet_until: Some(at(107 * HOUR)), ..usual() }, 7 * HOUR, "quiet hours"),
         (
             "spent",

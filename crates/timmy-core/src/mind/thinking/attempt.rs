@@ -16,6 +16,7 @@ use crate::mind::prompt::{self, SelfTexts};
 use crate::mind::seed::{self, Lists, Seed};
 use crate::scene::{KeyedFact, Scene, WOKE_WEIGHT};
 use crate::selfhood;
+use crate::telemetry::{Kind, Live, Value};
 
 /// The store's key for what reflex has already said: a JSON list of fact keys.
 const SAID_KEY: &str = "reflex.said";
@@ -100,13 +101,16 @@ impl Thinking {
         let prepared = self.prepare(wanted).await?;
         let seed_type = prepared.seed.seed_type;
         self.say(Doing::Thinking { seed_type, note: prepared.seed.note.clone(), since: began });
+        let mut span = ctx.telemetry.begin("thought", Kind::Internal);
+        span.set("timmy.seed_type", Value::Word(seed_type.name()));
+        span.fail("given_up");
         let cancel = ctx.stop.child_token();
         let deadline = Instant::now() + Duration::from_secs(ctx.settings.thinking.deadline_seconds);
         let call = Call { cancel: cancel.clone(), deadline, first_word_by: None, deltas: None };
         let asked = tokio::select! {
             biased;
             () = ctx.stop.cancelled() => Err(Outcome::Stopped),
-            asked = ctx.cascade.complete(&prepared.request, &call) => Ok(asked),
+            asked = span.within(ctx.ask("thinking", &prepared.request, &call)) => Ok(asked),
             () = ctx.attention.until_busy() => Err(Outcome::Yielded),
             () = self.0.stop_thought.notified() => Err(Outcome::Stopped),
         };
@@ -127,6 +131,7 @@ impl Thinking {
             flight.landed();
         }
         self.remember(&outcome);
+        self.count(&outcome, &mut span);
         Ok(Some(outcome))
     }
 
@@ -149,6 +154,28 @@ impl Thinking {
             Outcome::Missed(_) => m.failures = m.failures.saturating_add(1),
             Outcome::Yielded | Outcome::Stopped => {}
         });
+    }
+
+    /// Counts what became of an attempt, and says it in its trace.
+    fn count(&self, outcome: &Outcome, span: &mut Live) {
+        let meters = &self.0.ctx.meters;
+        match outcome {
+            Outcome::Thought(thought) => {
+                meters.thought(thought.place);
+                span.well();
+                span.set("timmy.thought_id", Value::name(&thought.id.to_string()));
+                span.set("timmy.place", Value::Word(thought.place.name()));
+            }
+            Outcome::Silent(_) => {
+                meters.silent.one();
+                span.well();
+            }
+            Outcome::Yielded | Outcome::Stopped => meters.given_up.one(),
+            Outcome::Missed(_) => {
+                meters.missed.one();
+                span.fail("missed");
+            }
+        }
     }
 
     async fn prepare(&self, wanted: Option<SeedType>) -> Result<Prepared, Fault> {

@@ -151,24 +151,25 @@ impl Thinking {
         Ok(until)
     }
 
-    /// Ends a pause. Does nothing when there is none.
+    /// Ends a pause and answers which one, so that it can be taken up again; `None` when there was none.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn resume(&self) -> Result<(), Problem> {
+    pub async fn resume(&self) -> Result<Option<Pause>, Problem> {
         let told = self.0.ctx.store.write(|tx| {
-            let Some(paused) = tx.state(PAUSED_KEY)? else { return Ok(()) };
+            let Some(paused) = tx.state(PAUSED_KEY)? else { return Ok(None) };
             tx.clear_state(PAUSED_KEY)?;
-            if matches!(read_pause(&paused), Pause::Until(until) if until <= tx.now()) {
+            let pause = read_pause(&paused);
+            if matches!(pause, Pause::Until(until) if until <= tx.now()) {
                 // It ended by itself; nobody resumes anything.
-                return Ok(());
+                return Ok(None);
             }
-            tx.append(NewEvent::new("thinking", ThinkingResumed {}).by(Actor::Owner)).map(|_| ())
+            tx.append(NewEvent::new("thinking", ThinkingResumed {}).by(Actor::Owner)).map(|_| Some(pause))
         });
-        told.await.map_err(|e| e.problem())?;
+        let ended = told.await.map_err(|e| e.problem())?;
         self.owner_was_here();
         self.0.look_again.notify_one();
-        Ok(())
+        Ok(ended)
     }
 
     /// Stops the thought in the making; the next one comes in its usual time.

@@ -1,0 +1,51 @@
+//! Asking the models, with a trace of it.
+
+use timmy_domain::thought::Place;
+use timmy_llm::{Answer, Call, CascadeError, ChatRequest};
+
+use crate::ctx::Ctx;
+use crate::telemetry::{Kind, Live, Value};
+
+impl Ctx {
+    /// Asks the cascade, as [`Cascade::complete`](timmy_llm::Cascade::complete) does; `purpose` is a word of the
+    /// house that says what for.
+    ///
+    /// # Errors
+    /// The reason of each provider that was asked.
+    pub async fn ask(&self, purpose: &'static str, request: &ChatRequest, call: &Call) -> Result<Answer, CascadeError> {
+        let mut span = self.telemetry.begin("model call", Kind::Client);
+        span.set("timmy.purpose", Value::Word(purpose));
+        span.set("gen_ai.operation.name", Value::Word("chat"));
+        // A call that is dropped half-way leaves a span that says so.
+        span.fail("given_up");
+        let asked = self.cascade.complete(request, call).await;
+        told(&mut span, &asked);
+        asked
+    }
+}
+
+/// Says in figures how it went. What was asked and answered stays here.
+fn told(span: &mut Live, asked: &Result<Answer, CascadeError>) {
+    let failed_before = match asked {
+        Ok(answer) => {
+            span.well();
+            span.set("gen_ai.provider.name", Value::name(&answer.provider));
+            if answer.place != Place::Reflex {
+                span.set("gen_ai.response.model", Value::name(&answer.model));
+            }
+            span.set("timmy.place", Value::Word(answer.place.name()));
+            span.set("gen_ai.usage.input_tokens", Value::count(answer.usage.prompt_tokens));
+            span.set("gen_ai.usage.output_tokens", Value::count(answer.usage.completion_tokens));
+            if let Some(first) = answer.first_token_ms {
+                span.set("timmy.first_token_ms", Value::count(first));
+            }
+            answer.attempts.len()
+        }
+        Err(error) => {
+            let last = error.attempts.last();
+            span.fail(last.map_or("no_provider", |attempt| attempt.failure.word()));
+            error.attempts.len()
+        }
+    };
+    span.set("timmy.failed_attempts", Value::count(failed_before as u64));
+}

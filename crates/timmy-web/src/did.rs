@@ -1,0 +1,332 @@
+//! What an act came to, and how it is taken back: told by a notice for ten seconds, with or without scripts.
+
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use serde_json::json;
+use timmy_domain::ThoughtId;
+
+use crate::auth::{Visit, set_cookie};
+use crate::look::shell::Told;
+
+/// The cookie that carries it over a redirect, when no script asks.
+pub const DID_COOKIE: &str = "timmy_did";
+/// How long the notice is offered, in seconds.
+pub const DID_SECONDS: u64 = 10;
+/// Bytes of a path that fit into the cookie.
+const PATH_BYTES_MAX: usize = 1_024;
+
+/// Something the owner did a moment ago.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Did {
+    /// A thought is kept.
+    Kept(ThoughtId),
+    /// A thought is no longer kept.
+    Released(ThoughtId),
+    /// Fewer thoughts like one were asked for.
+    Fewer(ThoughtId),
+    /// That was taken back.
+    Unfewer(ThoughtId),
+    /// A folder is watched; its number.
+    Watched(i64),
+    /// A folder is no longer watched; its path.
+    Unwatched(String),
+    /// Thinking is paused, for so many minutes or until it is resumed.
+    Paused(Option<u64>),
+    /// Thinking goes on; how many minutes the pause would have lasted, when it had an end.
+    Resumed(Option<u64>),
+    /// Something that needs no undoing.
+    Note(Note),
+}
+
+/// What needs no undoing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// A thought was put in.
+    PutIn,
+    /// A thought was put in, and no model is there to go on from it.
+    PutInAlone,
+    /// No thought came: nothing is new, and no model answers.
+    NothingNew,
+    /// A thought is being made already.
+    Making,
+    /// The thought gave way to the conversation.
+    GaveWay,
+    /// Settings were written.
+    SettingSaved,
+    /// A form of settings said what the file says.
+    NothingToSave,
+    /// A setting is as usual again.
+    SettingUnset,
+    /// The keys of this device were changed.
+    KeysSaved,
+    /// A token was withdrawn.
+    TokenRevoked,
+    /// A backup was made.
+    BackedUp,
+    /// A backup is being made.
+    BackingUp,
+    /// The password was set.
+    PasswordSet,
+    /// The password was taken away.
+    PasswordRemoved,
+}
+
+impl Note {
+    /// All of them, with the word of the cookie and the sentence.
+    const ALL: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::PutIn, "put", "The thought joined the thread. Timmy goes on from it soon."),
+        (
+            Self::PutInAlone,
+            "alone",
+            "The thought joined the thread. No model answers, so nobody goes on from it yet; Timmy will when one does.",
+        ),
+        (
+            Self::NothingNew,
+            "nothing",
+            "No new thought: nothing changed since the last one, and without a model Timmy only says what changed.",
+        ),
+        (Self::Making, "making", "A thought is being made already. It appears here within a moment."),
+        (Self::GaveWay, "gaveway", "The thought gave way: you are talking with Timmy."),
+        (Self::SettingSaved, "saved", "Written to timmy.toml. It takes effect at the next start."),
+        (Self::NothingToSave, "same", "Nothing differs from the file, so nothing was written."),
+        (Self::SettingUnset, "unset", "Taken out of timmy.toml. The default takes effect at the next start."),
+        (Self::KeysSaved, "keys", "The keys of this device are saved."),
+        (Self::TokenRevoked, "revoked", "The token is revoked and refused from now on."),
+        (Self::BackedUp, "backup", "A backup was made and checked."),
+        (Self::BackingUp, "backingup", "A backup is being made. It stands in Settings when it is whole."),
+        (Self::PasswordSet, "password", "The password is set. Every other browser is logged out."),
+        (Self::PasswordRemoved, "nopassword", "The password is gone. Every other browser is logged out."),
+    ];
+
+    fn row(self) -> (&'static str, &'static str) {
+        Self::ALL.iter().find(|(note, _, _)| *note == self).map_or(("", ""), |(_, word, text)| (word, text))
+    }
+}
+
+/// How an act is taken back: a form, and the element its answer replaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undo {
+    /// Where the form is sent.
+    pub route: String,
+    /// What it carries.
+    pub fields: Vec<(&'static str, String)>,
+    /// The selector of what the answer replaces; empty when nothing is replaced.
+    pub target: String,
+}
+
+impl Undo {
+    fn new(route: String) -> Self {
+        Self { route, fields: Vec::new(), target: String::new() }
+    }
+
+    fn with(mut self, name: &'static str, value: &impl ToString) -> Self {
+        self.fields.push((name, value.to_string()));
+        self
+    }
+
+    fn thought(id: &ThoughtId, verb: &str) -> Self {
+        Self { target: format!("#thought-{id}"), ..Self::new(format!("/thinking/{id}/{verb}")) }
+    }
+}
+
+/// `1 h`, `30 min`.
+fn length(minutes: u64) -> String {
+    if minutes.is_multiple_of(60) { format!("{} h", minutes / 60) } else { format!("{minutes} min") }
+}
+
+impl Did {
+    /// What was done, in one sentence.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Kept(_) => "The thought is kept.".to_owned(),
+            Self::Released(_) => "The thought is no longer kept.".to_owned(),
+            Self::Fewer(_) => "Thoughts of this seed come less often now.".to_owned(),
+            Self::Unfewer(_) => "The wish for fewer is taken back.".to_owned(),
+            Self::Watched(_) => "Timmy watches the folder.".to_owned(),
+            Self::Unwatched(path) => format!("Timmy no longer watches {path}."),
+            Self::Paused(Some(minutes)) => format!("Thinking is paused for {}.", length(*minutes)),
+            Self::Paused(None) => "Thinking is paused until you resume it.".to_owned(),
+            Self::Resumed(_) => "Timmy thinks again.".to_owned(),
+            Self::Note(note) => note.row().1.to_owned(),
+        }
+    }
+
+    /// How it is taken back; `None` when it needs none.
+    #[must_use]
+    pub fn undo(&self) -> Option<Undo> {
+        Some(match self {
+            Self::Kept(id) => Undo::thought(id, "release"),
+            Self::Released(id) => Undo::thought(id, "keep"),
+            Self::Fewer(id) => Undo::thought(id, "more"),
+            Self::Unfewer(id) => Undo::thought(id, "fewer"),
+            Self::Watched(id) => Undo::new(format!("/watch/{id}/remove")),
+            Self::Unwatched(path) => Undo::new("/watch/add".to_owned()).with("path", path),
+            Self::Paused(_) => Undo::new("/thinking/resume".to_owned()),
+            Self::Resumed(None) => Undo::new("/thinking/pause".to_owned()),
+            Self::Resumed(Some(minutes)) => Undo::new("/thinking/pause".to_owned()).with("minutes", minutes),
+            Self::Note(_) => return None,
+        })
+    }
+
+    /// As a word for the cookie; empty when it does not fit.
+    #[must_use]
+    pub fn coded(&self) -> String {
+        let minutes = |m: &Option<u64>| m.map_or_else(String::new, |m| m.to_string());
+        match self {
+            Self::Kept(id) => format!("kept.{id}"),
+            Self::Released(id) => format!("released.{id}"),
+            Self::Fewer(id) => format!("fewer.{id}"),
+            Self::Unfewer(id) => format!("unfewer.{id}"),
+            Self::Watched(id) => format!("watched.{id}"),
+            Self::Unwatched(path) if path.len() <= PATH_BYTES_MAX => {
+                let hex: String = path.bytes().map(|b| format!("{b:02x}")).collect();
+                format!("unwatched.{hex}")
+            }
+            Self::Unwatched(_) => String::new(),
+            Self::Paused(m) => format!("paused.{}", minutes(m)),
+            Self::Resumed(m) => format!("resumed.{}", minutes(m)),
+            Self::Note(note) => format!("note.{}", note.row().0),
+        }
+    }
+
+    /// What the word of a cookie says; `None` when it makes no sense.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (what, of) = text.split_once('.')?;
+        let id = || of.parse::<ThoughtId>().ok();
+        let minutes = || if of.is_empty() { Some(None) } else { of.parse::<u64>().ok().map(Some) };
+        Some(match what {
+            "kept" => Self::Kept(id()?),
+            "released" => Self::Released(id()?),
+            "fewer" => Self::Fewer(id()?),
+            "unfewer" => Self::Unfewer(id()?),
+            "watched" => Self::Watched(of.parse().ok()?),
+            "unwatched" => Self::Unwatched(unhex(of)?),
+            "paused" => Self::Paused(minutes()?),
+            "resumed" => Self::Resumed(minutes()?),
+            "note" => Self::Note(Note::ALL.iter().find(|(_, word, _)| *word == of)?.0),
+            _ => return None,
+        })
+    }
+
+    /// As the notice shows it.
+    #[must_use]
+    pub fn told(&self) -> Told {
+        Told { text: self.text(), undo: self.undo() }
+    }
+
+    /// The answer to the act, with the notice on it: for a script in a header, else in a cookie for the next page.
+    pub fn on(&self, visit: &Visit, mut response: Response) -> Response {
+        if visit.script {
+            let undo = self.undo();
+            // `target` would be read by htmx as the element that hears the event.
+            let detail = json!({
+                "text": self.text(),
+                "route": undo.as_ref().map(|u| u.route.as_str()),
+                "fields": undo.as_ref().map(|u| u.fields.iter().map(|(k, v)| (*k, v.as_str())).collect::<std::collections::BTreeMap<_, _>>()),
+                "part": undo.as_ref().map(|u| u.target.as_str()),
+            });
+            if let Ok(value) = HeaderValue::from_str(&ascii(&json!({"did": detail}).to_string())) {
+                response.headers_mut().insert("hx-trigger", value);
+            }
+        } else if let Some(cookie) = set_cookie(DID_COOKIE, &self.coded(), DID_SECONDS, "Strict") {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+}
+
+/// A page that told what was done: the browser need not bring it along again.
+#[must_use]
+pub fn forget(visit: Option<&Visit>, mut response: Response) -> Response {
+    let told = visit.is_some_and(|visit| visit.device.did.is_some() && !visit.script);
+    let is_page =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if let (true, Some(cookie)) = (told && is_page, set_cookie(DID_COOKIE, "", 0, "Strict")) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// JSON in plain ASCII, as a header carries it.
+fn ascii(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c.is_ascii() && !c.is_ascii_control() {
+            out.push(c);
+        } else {
+            let mut units = [0; 2];
+            out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    out
+}
+
+fn unhex(text: &str) -> Option<String> {
+    if text.len() > 2 * PATH_BYTES_MAX || !text.len().is_multiple_of(2) || !text.is_ascii() {
+        return None;
+    }
+    let byte = |at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
+    let bytes: Option<Vec<u8>> = (0..text.len()).step_by(2).map(byte).collect();
+    String::from_utf8(bytes?).ok().filter(|path| !path.chars().any(char::is_control))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> Vec<Did> {
+        let id: ThoughtId = "0192f0c1-7c2a-7e55-9d0e-2b1f6a0c9a11".parse().expect("an id");
+        let mut all = vec![
+            Did::Kept(id),
+            Did::Released(id),
+            Did::Fewer(id),
+            Did::Unfewer(id),
+            Did::Watched(7),
+            Did::Unwatched("/home/ada/größe; x=1".to_owned()),
+            Did::Paused(None),
+            Did::Paused(Some(90)),
+            Did::Resumed(Some(12)),
+            Did::Resumed(None),
+        ];
+        all.extend(Note::ALL.iter().map(|(note, _, _)| Did::Note(*note)));
+        all
+    }
+
+    #[test]
+    fn a_cookie_carries_every_act_over_a_redirect() {
+        for did in all() {
+            assert_eq!(Did::parse(&did.coded()), Some(did.clone()), "{}", did.coded());
+            let fits = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
+            assert!(did.coded().chars().all(fits), "{}", did.coded());
+            assert!(did.text().ends_with('.'), "{}", did.text());
+        }
+        for nonsense in ["", "kept", "kept.", "kept.x", "unwatched.zz", "unwatched.0a", "paused.-1", "note.x", "x.y"] {
+            assert_eq!(Did::parse(nonsense), None, "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn every_act_but_a_note_is_taken_back_by_a_route_that_exists() {
+        for did in all() {
+            let Some(undo) = did.undo() else {
+                assert!(matches!(did, Did::Note(_)), "{did:?}");
+                continue;
+            };
+            let part = |part: &str| {
+                if part.contains('-') || part.parse::<i64>().is_ok() { "{id}".to_owned() } else { part.to_owned() }
+            };
+            let path = undo.route.split('/').map(part).collect::<Vec<_>>().join("/");
+            let route = crate::routes::TABLE.iter().find(|route| route.path == path);
+            assert!(route.is_some_and(|route| route.verbs.contains("POST")), "{path}");
+        }
+        assert_eq!(length(60), "1 h");
+        assert_eq!(length(90), "90 min");
+    }
+
+    #[test]
+    fn a_header_carries_any_text() {
+        assert_eq!(ascii("{\"t\":\"größe \u{1F525}\n\"}"), "{\"t\":\"gr\\u00f6\\u00dfe \\ud83d\\udd25\\u000a\"}");
+    }
+}

@@ -1,0 +1,10 @@
+//! The shapes of answers. They are described here and made where the things live; a test compares the two for every
+//! call, so that neither says more than the other.
+
+mod house;
+mod keys;
+mod mind;
+
+pub use house::{Alive, Folder, Greeting, Health, Ready, Refused, Status, Verified};
+pub use keys::{Backups, LoginCode, MadeBackup, NewToken, PasswordState, Revoked, Setting, Token};
+pub use mind::{Completed, Event, Message, Paused, Providers, Reply, Stopped, Thought};

@@ -1,0 +1,162 @@
+//! The home itself: whether it can be used, and what lies in it beside the database.
+
+use std::path::Path;
+
+use timmy_core::backup::drill::commit_of;
+use timmy_core::backup::{self, FOLDER};
+use timmy_core::restore;
+use timmy_domain::text::plural;
+use timmy_tools::machine;
+
+use super::Finding;
+use crate::clock::now;
+use crate::config::Config;
+use crate::home::{Home, open_to_others};
+
+/// Free bytes below which nothing new can be stored: 2 MiB.
+const FULL_BYTES: u64 = 2 * 1024 * 1024;
+/// Free bytes below which it is worth a note: 256 MiB.
+const LOW_BYTES: u64 = 256 * 1024 * 1024;
+/// Days after which the newest backup is old.
+const OLD_DAYS: u64 = 3;
+
+/// Looks at the folder. `false` when there is none, and nothing further to look at.
+pub(super) fn look(home: &Home, findings: &mut Vec<Finding>) -> bool {
+    let shown = home.path.display();
+    let meta = match std::fs::metadata(&home.path) {
+        Ok(meta) => meta,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let what = format!("there is no home at {shown} yet");
+            findings.push(Finding::note("home", what, "timmy serve"));
+            return false;
+        }
+        Err(error) => {
+            let what = format!("{shown} cannot be looked into: {error}");
+            findings.push(Finding::fault("home", what, "Check that the disk is there and that this user may read it."));
+            return false;
+        }
+    };
+    if !meta.is_dir() {
+        let what = format!("{shown} is a file and no folder");
+        findings.push(Finding::fault("home", what, "Choose another folder with --home DIR."));
+        return false;
+    }
+    findings.push(match open_to_others(&home.path) {
+        _ if is_read_only(&home.path) => Finding::fault(
+            "home",
+            format!("{shown} cannot be written"),
+            "Mount its disk for writing, or give this user the right to write there.",
+        ),
+        Ok(true) => {
+            Finding::note("home", format!("others on this machine can look into {shown}"), format!("chmod 700 {shown}"))
+        }
+        _ => Finding::well("home", shown.to_string()),
+    });
+    match restore::pending(&home.path) {
+        Ok(None) => {}
+        Ok(Some(plan)) => findings.push(Finding::fault(
+            "restore",
+            format!("a restore from {} was begun and cut off", plan.file),
+            "timmy serve (the next start finishes it)",
+        )),
+        Err(problem) => findings.push(Finding::fault("restore", problem.message, problem.hint)),
+    }
+    true
+}
+
+/// Asks the system whether this user may write there, without writing.
+fn is_read_only(path: &Path) -> bool {
+    use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
+    let mounted = statvfs(path).is_ok_and(|disk| disk.f_flag.contains(StatVfsMountFlags::RDONLY));
+    mounted || access(path, Access::WRITE_OK).is_err()
+}
+
+/// What lies in the home beside the database.
+pub(super) async fn content(home: &Home, config: Option<&Config>, findings: &mut Vec<Finding>) {
+    disk(home, findings);
+    mind(home, findings).await;
+    backups(home, config, findings);
+    aside(home, findings);
+}
+
+fn disk(home: &Home, findings: &mut Vec<Finding>) {
+    let Some(free) = machine::disk_free_bytes(&home.path) else { return };
+    findings.push(match free {
+        0..FULL_BYTES => Finding::fault(
+            "disk",
+            "the disk is full: nothing new is stored",
+            "Make room on the disk; Timmy goes on by himself.",
+        ),
+        FULL_BYTES..LOW_BYTES => {
+            Finding::note("disk", format!("only {} MiB are free", free >> 20), "Make room on the disk.")
+        }
+        _ => Finding::well("disk", format!("{} GiB are free", free >> 30)),
+    });
+}
+
+/// The newest backup of the whole home: its file name.
+pub(super) fn newest(home: &Home) -> Option<String> {
+    let list = backup::list(&home.path.join(FOLDER)).unwrap_or_default();
+    list.into_iter().find(|lying| lying.area == "home").map(|lying| lying.file)
+}
+
+async fn mind(home: &Home, findings: &mut Vec<Finding>) {
+    let dir = home.mind();
+    let step = match newest(home) {
+        Some(file) => format!("timmy restore {file} --only mind"),
+        None => "timmy serve (Timmy begins a new one; there is no backup to restore it from)".to_owned(),
+    };
+    let known = dir.join(".git").is_dir();
+    let finding = match (dir.is_dir(), known) {
+        // A home in which nothing happened yet has none.
+        _ if !home.exists() => return,
+        (false, _) => Finding::note("mind", "mind/ is gone; the next start begins a new one", step),
+        (true, false) => Finding::note("mind", "mind/ has no history; the next start begins a new one", step),
+        (true, true) => match commit_of(&dir).await {
+            Ok(commit) => Finding::well("mind", format!("last commit {}", commit.get(..10).unwrap_or(&commit))),
+            Err(problem) if problem.code == "tool_not_installed" => {
+                Finding::note("mind", "git is not installed, so the mind keeps no history", "Install git.")
+            }
+            Err(problem) => Finding::fault("mind", problem.message, step),
+        },
+    };
+    findings.push(finding);
+}
+
+fn backups(home: &Home, config: Option<&Config>, findings: &mut Vec<Finding>) {
+    if !home.exists() {
+        return;
+    }
+    let list = match backup::list(&home.path.join(FOLDER)) {
+        Ok(list) => list,
+        Err(problem) => return findings.push(Finding::fault("backup", problem.message, problem.hint)),
+    };
+    let nightly = config.is_none_or(|c| c.backup.enabled);
+    let Some(newest) = list.iter().find(|lying| lying.area == "home") else {
+        let what = if nightly { "there is no backup yet; the first night makes one" } else { "there is no backup" };
+        return findings.push(Finding::note("backup", what, "timmy backup"));
+    };
+    let days = now().since(newest.created_at).as_secs() / 86_400;
+    findings.push(if days >= OLD_DAYS {
+        let age = plural(days, "day", "days");
+        Finding::note("backup", format!("the newest backup is {age} old: {}", newest.file), "timmy backup")
+    } else {
+        Finding::well("backup", format!("{}, newest {}", plural(list.len() as u64, "backup", "backups"), newest.file))
+    });
+}
+
+/// What restores moved aside stays until the owner removes it.
+fn aside(home: &Home, findings: &mut Vec<Finding>) {
+    let entries = std::fs::read_dir(&home.path).into_iter().flatten().filter_map(Result::ok);
+    let names: Vec<String> = entries
+        .map(|e| e.file_name().to_string_lossy().into_owned())
+        .filter(|name| name.contains(restore::ASIDE))
+        .collect();
+    if let Some(one) = names.iter().min() {
+        findings.push(Finding::note(
+            "restore",
+            format!("{} that restores moved aside, such as {one}", plural(names.len() as u64, "thing", "things")),
+            "Remove them when the restored home is as you want it.",
+        ));
+    }
+}

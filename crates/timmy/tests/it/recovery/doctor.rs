@@ -1,0 +1,163 @@
+//! The doctor on homes of every kind: he changes nothing, and names one step for each fault.
+
+use std::process::Stdio;
+
+use serde_json::Value;
+
+use super::{everything, faults, may_mount, think};
+use crate::support::{Server, home, json, run, timmy};
+
+fn items(home: &std::path::Path) -> Vec<Value> {
+    let (_, out, _) = run(home, &["doctor", "--json"]);
+    let told: Value = serde_json::from_str(&out).expect("JSON");
+    told["items"].as_array().expect("items").clone()
+}
+
+// shows: cli: doctor changes no file, with or without a home, a server, or a write-ahead log of a kill
+#[test]
+fn the_doctor_changes_no_file() {
+    let nowhere = home();
+    let absent = nowhere.path().join("absent");
+    assert_eq!(run(&absent, &["doctor"]).0, 0, "nothing is broken where nothing is");
+    assert!(!absent.exists());
+    let empty = home();
+    assert!(faults(empty.path()).is_empty());
+    assert!(everything(empty.path()).is_empty(), "an empty home stays empty");
+    let home = home();
+    let server = Server::start(home.path());
+    server.post("/thinking/api/inject", &serde_json::json!({"content": "kelp"}));
+    server.wait_for(|| home.path().join("mind/.git/HEAD").exists().then_some(()));
+    assert!(faults(home.path()).is_empty());
+    // Killed: the last thoughts lie in the write-ahead log, which the doctor reads and leaves.
+    server.kill();
+    assert!(std::fs::metadata(home.path().join("timmy.db-wal")).is_ok_and(|m| m.len() > 0));
+    let before = everything(home.path());
+    assert!(faults(home.path()).is_empty());
+    assert!(everything(home.path()) == before, "the doctor changed something");
+    let (code, out, _) = run(home.path(), &["doctor"]);
+    assert!(code == 0 && out.contains("chain whole"), "{out}");
+}
+
+// shows: cli: doctor tells a missing model once, with one step
+#[test]
+fn a_missing_model_is_told_once() {
+    let home = home();
+    think(home.path(), "kelp");
+    let models = |home: &std::path::Path| items(home).into_iter().filter(|i| i["check"] == "model").collect::<Vec<_>>();
+    std::fs::write(home.path().join("timmy.toml"), "[ollama]\nurl = \"http://127.0.0.1:9\"\n").expect("written");
+    let alone = models(home.path());
+    assert_eq!(alone.len(), 1, "{alone:?}");
+    assert_eq!(alone[0]["verdict"], "note");
+    assert!(alone[0]["step"].as_str().is_some_and(|s| s.contains("Ollama")), "{alone:?}");
+    let server = Server::start_with(home.path(), &[("TIMMY__OLLAMA__URL", "http://127.0.0.1:9")]);
+    let served = models(home.path());
+    assert_eq!(served.len(), 1, "{served:?}");
+    assert_eq!(server.terminate(), Some(0));
+}
+
+// shows: cli: doctor names the step for a held home, a broken setting, open secrets, a lost folder and an open home
+#[test]
+fn each_fault_of_a_home_has_its_step() {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("set");
+    };
+    let home = home();
+    think(home.path(), "kelp");
+    std::fs::write(home.path().join("timmy.toml"), "[thinkng]\nenabled = true\n").expect("written");
+    let found = faults(home.path());
+    assert!(found.len() == 1 && found[0].0 == "configuration" && found[0].2.contains("config check"), "{found:?}");
+    std::fs::remove_file(home.path().join("timmy.toml")).expect("removed");
+    std::fs::write(home.path().join("secrets.toml"), "").expect("written");
+    mode(&home.path().join("secrets.toml"), 0o644);
+    let found = faults(home.path());
+    assert!(found.len() == 1 && found[0].1.contains("chmod 600"), "{found:?}");
+    std::fs::remove_file(home.path().join("secrets.toml")).expect("removed");
+    let folder = home.path().join("kelp");
+    std::fs::create_dir(&folder).expect("made");
+    assert_eq!(run(home.path(), &["watch", "add", folder.to_str().expect("text")]).0, 0);
+    assert!(faults(home.path()).is_empty());
+    std::fs::remove_dir(&folder).expect("removed");
+    let found = faults(home.path());
+    assert!(found.len() == 1 && found[0].0 == "folder" && found[0].2.contains("timmy watch remove"), "{found:?}");
+    super::follow(home.path(), found[0].2.split(": ").nth(1).expect("a command"));
+    mode(home.path(), 0o755);
+    let open = items(home.path());
+    assert!(
+        open.iter().any(|i| i["check"] == "home" && i["step"].as_str().is_some_and(|s| s.starts_with("chmod 700")))
+    );
+    mode(home.path(), 0o700);
+    // Somebody holds the home and does not listen.
+    let lock = std::fs::File::open(home.path().join("lock")).expect("a lock");
+    lock.lock().expect("held");
+    let found = faults(home.path());
+    assert!(found.len() == 1 && found[0].0 == "server" && found[0].2.contains("stop that process"), "{found:?}");
+    drop(lock);
+    assert!(faults(home.path()).is_empty());
+    assert!(items(home.path()).iter().any(|i| i["check"] == "backup" && i["step"] == "timmy backup"));
+}
+
+/// A command in a mount namespace of its own in which the home can only be read.
+fn reading_only(home: &std::path::Path) -> std::process::Command {
+    let mut command = std::process::Command::new("unshare");
+    let script = "mount --bind \"$1\" \"$1\" && mount -o remount,ro,bind \"$1\" && shift && exec \"$@\"";
+    let timmy = timmy(home);
+    command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin").env("HOME", home);
+    command.args(["-rm", "sh", "-c", script, "sh"]).arg(home).arg(timmy.get_program()).arg("--home").arg(home);
+    command
+}
+
+// shows: process: a home that cannot be written is said so plainly at the start, and the doctor still reads all of it
+#[test]
+fn a_home_that_cannot_be_written_is_said_so_plainly() {
+    if !may_mount() {
+        return;
+    }
+    let home = home();
+    think(home.path(), "kelp");
+    let before = everything(home.path());
+    for args in [&["serve", "--port", "0"][..], &["thoughts"], &["backup"]] {
+        let out = reading_only(home.path()).args(args).stdin(Stdio::null()).output().expect("runs");
+        let err = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(out.status.code(), Some(1), "{args:?}: {err}");
+        assert!(err.contains("cannot be written") && err.contains("--home DIR"), "{args:?}: {err}");
+        assert!(err.contains("reading only"), "{args:?}: {err}");
+    }
+    let out = reading_only(home.path()).args(["doctor", "--json"]).stdin(Stdio::null()).output().expect("runs");
+    assert_eq!(out.status.code(), Some(1));
+    let told: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+    let found: Vec<&Value> =
+        told["items"].as_array().expect("items").iter().filter(|i| i["verdict"] == "fault").collect();
+    assert_eq!(found.len(), 1, "{told}");
+    assert_eq!(found[0]["check"], "home");
+    assert!(
+        told["items"].as_array().expect("items").iter().any(|i| i["check"] == "database" && i["verdict"] == "ok"),
+        "{told}"
+    );
+    assert!(everything(home.path()) == before);
+    assert!(faults(home.path()).is_empty(), "writable again, all is well");
+}
+
+// shows: cli: a home that is not there is told, and wrong numbers are answered in plain words
+#[test]
+fn small_questions_get_plain_answers() {
+    let home = home();
+    let absent = home.path().join("absent");
+    let (code, _, err) = run(&absent, &["status"]);
+    assert!(code == 1 && err.contains("there is no home at"), "{err}");
+    let (code, out, _) = run(&absent, &["status", "--json"]);
+    let told: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((code, told["error"]["code"].as_str()), (1, Some("no_home")));
+    assert_eq!(json(home.path(), &["status"])["running"], false);
+    for (args, words) in [
+        (&["events", "show", "abc"][..], "a position is the number at the beginning"),
+        (&["events", "query", "--after", "x"], "a position is"),
+        (&["events", "query", "--limit", "0"], "from 1 to 1000"),
+        (&["events", "tail", "--last", "5000"], "from 0 to 1000"),
+        (&["thoughts", "--limit", "x"], "from 1 to 1000"),
+    ] {
+        let (code, _, err) = run(home.path(), args);
+        assert!(code == 2 && err.contains(words), "{args:?}: {err}");
+        assert!(!err.contains("digit"), "{args:?}: {err}");
+    }
+}

@@ -2,8 +2,8 @@
 //!
 //! The hash chain shows that rows fit each other. It does not show that nobody cut the end off or
 //! computed everything anew, for a hash needs no secret. So each commit signs the end of the log with
-//! a key of this home (Ed25519, RFC 8032), and retention signs what it removed. Some 20 µs a commit,
-//! beside a sync of the disk.
+//! a key of this home (Ed25519, RFC 8032), and retention signs what it removed. It costs
+//! little beside the sync of a commit.
 //!
 //! The private key lies beside the database in `timmy.db.key`, readable by its owner alone, and is in
 //! no backup; the public keys are in the database and go with it, so that a copy can be checked

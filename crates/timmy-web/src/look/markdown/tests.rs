@@ -4,7 +4,8 @@ use timmy_domain::Timestamp;
 use super::*;
 use crate::look::prose::blocks;
 
-/// What is left of a line when everything escaped is taken out.
+/// What is left of a line when everything escaped is taken out. A letter stands in its place, or its neighbours would
+/// seem to touch: `:/\|/` is no address.
 fn bare(line: &str) -> String {
     let mut out = String::new();
     let mut chars = line.chars();
@@ -12,6 +13,7 @@ fn bare(line: &str) -> String {
         match c {
             '\\' => {
                 chars.next();
+                out.push('x');
             }
             c => out.push(c),
         }

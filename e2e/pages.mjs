@@ -6,6 +6,11 @@ export const PAGES = [
   { name: "talk", at: () => "/talk", heading: "Talk" },
   { name: "thinking", at: () => "/thinking", heading: "Thoughts" },
   { name: "chain", at: ({ thought }) => `/thinking/${thought}`, heading: "Chain of thought" },
+  { name: "tasks", at: () => "/tasks", heading: "Tasks" },
+  { name: "board", at: () => "/tasks?view=board", heading: "Tasks" },
+  { name: "task", at: ({ task }) => `/tasks/${task}`, heading: /kelp.test/ },
+  { name: "agents", at: () => "/agents", heading: "Agents" },
+  { name: "approvals", at: () => "/approvals", heading: "Approvals" },
   { name: "events", at: () => "/swarm/events", heading: "Events" },
   { name: "event", at: ({ event }) => `/swarm/events/${event}`, heading: /^Event \d+$/ },
   { name: "health", at: () => "/health/page", heading: "Health" },
@@ -30,7 +35,9 @@ export async function things(house) {
     const { id } = await house.api("POST", "/thinking/api/inject", { content: `See ${LONG_WORD}.` });
     await house.cli("chat", `Read ${LONG_WORD}, and run \`make test ${"x".repeat(200)}\`.`);
     const { items } = await house.json("events", "query", "--type", "message.replied");
-    house.things = { thought: id, event: items.at(-1).seq };
+    const asked = { title: `Look at ${LONG_WORD}`.slice(0, 200), description: LONG_WORD, assigned_to: "owner", requires_approval: true };
+    const task = await house.api("POST", "/api/tasks", asked);
+    house.things = { task: task.id, thought: id, event: items.at(-1).seq };
   }
   return house.things;
 }

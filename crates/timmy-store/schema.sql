@@ -1,5 +1,50 @@
 -- Generated from migrations/ by `UPDATE_SCHEMA=1 cargo test -p timmy-store schema`. Do not edit.
 
+CREATE TABLE agent_runs (
+    task_id TEXT PRIMARY KEY,
+    state TEXT NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE approvals (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    subject_kind TEXT NOT NULL,
+    subject_id TEXT NOT NULL,
+    title TEXT NOT NULL,
+    description TEXT NOT NULL,
+    proposed_action TEXT NOT NULL,
+    status TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    score INTEGER NOT NULL,
+    risk TEXT NOT NULL,
+    tool TEXT NOT NULL DEFAULT '',
+    plan TEXT,
+    plan_hash TEXT,
+    shape TEXT,
+    not_before INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    decided_at INTEGER,
+    decided_by TEXT,
+    reason TEXT
+) STRICT;
+
+CREATE TABLE artifacts (
+    seq INTEGER PRIMARY KEY,
+    task_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    bytes BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    -- The owner's word about it: 1 good, -1 not good.
+    rating INTEGER,
+    note TEXT
+) STRICT;
+
 CREATE TABLE cursors (
     name TEXT PRIMARY KEY,
     seq INTEGER NOT NULL
@@ -54,6 +99,19 @@ CREATE TABLE event_log (
     hash BLOB NOT NULL
 ) STRICT;
 
+CREATE TABLE leases (
+    hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
+    plan_hash TEXT NOT NULL,
+    approval_id TEXT,
+    rule_id TEXT,
+    parent BLOB,
+    scopes TEXT NOT NULL,
+    issued_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    used_at INTEGER,
+    revoked_at INTEGER
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE messages (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -81,6 +139,20 @@ CREATE TABLE observations (
     seen_at INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE rules (
+    id TEXT PRIMARY KEY,
+    title TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    max_uses INTEGER NOT NULL,
+    uses INTEGER NOT NULL DEFAULT 0,
+    used_at INTEGER,
+    revoked_at INTEGER,
+    revoked_by TEXT
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE sessions (
     hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
     csrf TEXT NOT NULL,
@@ -107,6 +179,57 @@ CREATE TABLE store_meta (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE task_counts (
+    assigned_to TEXT NOT NULL,
+    status TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    PRIMARY KEY (assigned_to, status)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE task_needs (
+    needed TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (needed, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE task_queue (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    title TEXT NOT NULL,
+    description TEXT NOT NULL,
+    task_type TEXT NOT NULL,
+    assigned_to TEXT NOT NULL,
+    created_by TEXT NOT NULL,
+    status TEXT NOT NULL,
+    priority TEXT NOT NULL,
+    rank INTEGER NOT NULL,
+    requires_approval INTEGER NOT NULL,
+    auto_approve INTEGER NOT NULL,
+    approved_at INTEGER,
+    parent_task_id TEXT,
+    result TEXT,
+    steps TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    due INTEGER,
+    backlog_reason TEXT,
+    attempts INTEGER NOT NULL,
+    attempts_max INTEGER NOT NULL,
+    lease_holder TEXT,
+    lease_until INTEGER,
+    time_limit_seconds INTEGER NOT NULL,
+    idempotency_key TEXT,
+    needs TEXT NOT NULL,
+    unmet INTEGER NOT NULL,
+    not_before INTEGER,
+    waits INTEGER NOT NULL,
+    quarantined INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    started_at INTEGER,
+    completed_at INTEGER,
+    updated_at INTEGER NOT NULL,
+    version INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE thoughts (
     seq INTEGER PRIMARY KEY,
@@ -143,6 +266,23 @@ CREATE TABLE watched_folders (
     error TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
+CREATE INDEX approvals_due ON approvals (expires_at)
+WHERE status = 'pending' OR (status = 'approved' AND plan_hash IS NOT NULL);
+
+CREATE INDEX approvals_shape ON approvals (created_at) WHERE shape IS NOT NULL;
+
+CREATE INDEX approvals_status ON approvals (status, seq);
+
+CREATE INDEX approvals_subject ON approvals (subject_kind, subject_id, seq);
+
+CREATE UNIQUE INDEX approvals_waiting ON approvals (subject_kind, subject_id) WHERE status = 'pending';
+
+CREATE INDEX artifacts_task ON artifacts (task_id, seq);
+
+CREATE INDEX leases_approval ON leases (approval_id) WHERE approval_id IS NOT NULL;
+
+CREATE INDEX leases_over ON leases (expires_at);
+
 CREATE INDEX messages_about ON messages (about_thought) WHERE about_thought IS NOT NULL;
 
 CREATE UNIQUE INDEX messages_answers ON messages (answers) WHERE answers IS NOT NULL;
@@ -150,6 +290,35 @@ CREATE UNIQUE INDEX messages_answers ON messages (answers) WHERE answers IS NOT 
 CREATE INDEX messages_open ON messages (position) WHERE status = 'open';
 
 CREATE INDEX observations_folder ON observations (folder_id, id);
+
+CREATE INDEX task_agent ON task_queue (assigned_to, seq);
+
+CREATE INDEX task_kind ON task_queue (assigned_to, task_type, rank, position, seq)
+WHERE status = 'approved' AND unmet = 0 AND waits = 0 AND priority IN ('urgent', 'high', 'normal', 'low');
+
+CREATE INDEX task_lease ON task_queue (lease_until) WHERE lease_until IS NOT NULL;
+
+CREATE UNIQUE INDEX task_once ON task_queue (created_by, idempotency_key) WHERE idempotency_key IS NOT NULL;
+
+CREATE INDEX task_order ON task_queue (status, rank, position, seq);
+
+CREATE INDEX task_own ON task_queue (created_by)
+WHERE created_by <> 'owner' AND status NOT IN ('completed', 'vetoed', 'failed');
+
+CREATE INDEX task_parent ON task_queue (parent_task_id, seq) WHERE parent_task_id IS NOT NULL;
+
+CREATE INDEX task_priority ON task_queue (rank, seq);
+
+CREATE INDEX task_status ON task_queue (status, seq);
+
+CREATE INDEX task_status_agent ON task_queue (status, assigned_to, seq);
+
+CREATE INDEX task_status_priority ON task_queue (status, rank, seq);
+
+CREATE INDEX task_turn ON task_queue (assigned_to, rank, position, seq)
+WHERE status = 'approved' AND unmet = 0 AND waits = 0 AND priority IN ('urgent', 'high', 'normal', 'low');
+
+CREATE INDEX task_wake ON task_queue (not_before) WHERE waits = 1;
 
 CREATE INDEX thoughts_created ON thoughts (created_at);
 
@@ -160,3 +329,19 @@ CREATE INDEX thoughts_kept ON thoughts (seq) WHERE kept = 1;
 CREATE INDEX thoughts_parent ON thoughts (parent_id) WHERE parent_id IS NOT NULL;
 
 CREATE INDEX thoughts_seed ON thoughts (seed_type, seq);
+
+CREATE TRIGGER task_counts_in AFTER INSERT ON task_queue BEGIN
+    INSERT INTO task_counts VALUES (new.assigned_to, new.status, 1)
+    ON CONFLICT (assigned_to, status) DO UPDATE SET count = count + 1;
+END;
+
+CREATE TRIGGER task_counts_move AFTER UPDATE OF status, assigned_to ON task_queue
+WHEN new.status <> old.status OR new.assigned_to <> old.assigned_to BEGIN
+    UPDATE task_counts SET count = count - 1 WHERE assigned_to = old.assigned_to AND status = old.status;
+    INSERT INTO task_counts VALUES (new.assigned_to, new.status, 1)
+    ON CONFLICT (assigned_to, status) DO UPDATE SET count = count + 1;
+END;
+
+CREATE TRIGGER task_counts_out AFTER DELETE ON task_queue BEGIN
+    UPDATE task_counts SET count = count - 1 WHERE assigned_to = old.assigned_to AND status = old.status;
+END;

@@ -94,7 +94,7 @@ journey("plain undo", { scripts: false }, async (visitor, house) => {
   const { page } = visitor;
   const { id } = await house.think();
   await visitor.go("/thinking");
-  await page.locator(`#keep-${id}`).click();
+  await page.locator(`#thought-${id} [data-act=keep]`).click();
   await page.getByRole("button", { name: "Undo" }).click();
   await page.locator(`#thought-${id}:not(.kept)`).waitFor();
   await page.getByText("The thought is no longer kept.").waitFor();
@@ -130,7 +130,7 @@ journey("fewer, live", {}, async (visitor, house) => {
   const seed = page.locator(".seeds li", { hasText: "existential" });
   const before = await seed.innerText();
   await page.locator(`#thought-${id}`).hover();
-  await page.locator(`#fewer-${id}`).click();
+  await page.locator(`#thought-${id} [data-act=fewer]`).click();
   await page.waitForFunction((was) => [...document.querySelectorAll(".seeds li")].some((li) => /existential/.test(li.innerText) && li.innerText !== was), before);
   await page.keyboard.press("u");
   await page.getByText("The wish for fewer is taken back.").waitFor();

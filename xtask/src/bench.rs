@@ -16,11 +16,13 @@ pub const DOCUMENT: &str = "docs/performance.md";
 const METHOD: &str = include_str!("bench/method.md");
 
 /// A benchmark: its heading, and the command that repeats it alone.
-const BENCHES: [(&str, &str); 5] = [
+const BENCHES: [(&str, &str); 7] = [
     ("Durable appends", "cargo bench --package timmy-store --bench append -- 300000"),
     ("Start", "cargo bench --package timmy --bench house -- start"),
     ("Pages", "cargo bench --package timmy --bench house -- pages"),
     ("Live feed", "cargo bench --package timmy --bench house -- feed"),
+    ("Sandbox", "cargo bench --package timmy --bench house -- spawn"),
+    ("Tasks", "cargo bench --package timmy --bench house -- tasks"),
     ("Memory", "cargo bench --package timmy --bench house -- memory"),
 ];
 

@@ -9,6 +9,7 @@ use timmy_llm::Cascade;
 use timmy_store::Store;
 use tokio_util::sync::CancellationToken;
 
+use crate::agent::worker::Agent;
 use crate::attention::Attention;
 use crate::backup::Backups;
 use crate::backup::nightly::Nightly;
@@ -33,7 +34,12 @@ use crate::talk::answer::Answering;
 use crate::talk::conversation::Talk;
 use crate::telemetry::Telemetry;
 use crate::trust::access::Access;
+use crate::trust::approvals::{Approvals, Sweep};
+use crate::trust::policy::Policy;
+use crate::trust::rules::Rules;
 use crate::upkeep::Upkeep;
+use crate::work::processor::Processor;
+use crate::work::queue::Queue;
 use crate::{reactor, reconcile};
 
 /// The store's key that stands while a server runs, to tell a stop from a crash.
@@ -72,6 +78,16 @@ pub struct App {
     pub watch: Watch,
     /// The door.
     pub access: Access,
+    /// What is to be done.
+    pub queue: Queue,
+    /// Who does it.
+    pub processor: Processor,
+    /// What waits for the owner's word.
+    pub approvals: Approvals,
+    /// What may be done without it.
+    pub policy: Policy,
+    /// The owner's rules.
+    pub rules: Rules,
     /// The backups.
     pub backups: Backups,
     /// The last sixty minutes.
@@ -99,11 +115,18 @@ impl App {
             meters: Meters::default(),
             telemetry,
         });
+        let queue = Queue::new(ctx.clone());
+        let agent = Agent::new(ctx.clone(), &queue, parts.user_home.clone());
         Self {
+            processor: Processor::new(queue.clone(), vec![Arc::new(agent)]),
+            queue,
             thinking: Thinking::new(ctx.clone()),
             talk: Talk::new(ctx.clone()),
             watch: Watch::new(ctx.clone(), parts.user_home),
             access: Access::new(ctx.clone(), &parts.run_token),
+            approvals: Approvals::new(ctx.clone()),
+            policy: Policy::new(ctx.clone()),
+            rules: Rules::new(ctx.clone()),
             backups: Backups::new(ctx.clone()),
             pulse: Pulse::default(),
             ctx,
@@ -116,11 +139,13 @@ impl App {
         let always = vec![
             self.pulse.component(),
             self.thinking.component(),
+            self.processor.component(),
             reactor::component(Arc::new(Answering(self.talk.clone()))),
             reconcile::component(Arc::new(Prober)),
             reconcile::component(Arc::new(Watcher)),
             reconcile::component(Arc::new(Keeper::default())),
             reconcile::component(Arc::new(Upkeep)),
+            reconcile::component(Arc::new(Sweep)),
             reconcile::component(Arc::new(Retention)),
             reconcile::component(Arc::new(Disk)),
             reconcile::component(Arc::new(ClockWatch::default())),
@@ -175,14 +200,15 @@ impl App {
     /// # Errors
     /// When the store cannot be read.
     pub async fn status(&self) -> Result<Status, Problem> {
-        let read = self.ctx.store.read(|r| Ok((r.messages(None, 1)?, r.folders()?)));
-        let (messages, folders) = read.await.map_err(|e| e.problem())?;
+        let now = self.ctx.now();
+        let read = self.ctx.store.read(move |r| Ok((status::asked(r, now)?.0, r.messages(None, 1)?, r.folders()?)));
+        let (asked, messages, folders) = read.await.map_err(|e| e.problem())?;
         Ok(status::decide(Signs {
             writes_refused: self.ctx.store.writes_refused(),
             parts: &self.ctx.reports.all(),
             doing: &self.thinking.doing(),
             turns: self.talk.turns.count(),
-            waiting: status::waiting(&messages, &folders),
+            waiting: status::waiting(&asked, &messages, &folders),
         }))
     }
 }

@@ -4,6 +4,7 @@
 //! from the context, so days can be simulated. Rooms ([`mind`], [`talk`], [`trust`]) do not import
 //! each other; they share the files beside this one and influence each other through events.
 
+pub mod agent;
 pub mod app;
 mod asking;
 pub mod attention;
@@ -13,6 +14,7 @@ pub mod chance;
 pub mod clock;
 pub mod clockwatch;
 pub mod ctx;
+pub mod decide;
 pub mod disk;
 pub mod fault;
 pub mod meters;
@@ -33,6 +35,7 @@ pub mod talk;
 pub mod telemetry;
 pub mod trust;
 pub mod upkeep;
+pub mod work;
 
 pub use app::{App, Parts};
 pub use ctx::Ctx;

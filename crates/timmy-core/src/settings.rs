@@ -82,9 +82,19 @@ settings! {
     }
 }
 
+settings! {
+    /// What Timmy may do without being asked.
+    pub struct TrustSettings in "trust" {
+        /// GOLDEN_TIMMY, the strict profile: nothing with an outside effect runs without your yes or a rule you made.
+        /// Off, the risk of each act alone decides. What is always asked for is asked for either way.
+        golden_timmy: bool = true, Free;
+    }
+}
+
 pub use crate::backup::nightly::BackupSettings;
 pub use crate::retention::RetentionSettings;
 pub use crate::telemetry::TelemetrySettings;
+pub use timmy_tools::tool::settings::ToolsSettings;
 
 /// Everything the engine reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,4 +115,8 @@ pub struct Settings {
     pub retention: RetentionSettings,
     /// Traces for a collector.
     pub telemetry: TelemetrySettings,
+    /// What Timmy may do without being asked.
+    pub trust: TrustSettings,
+    /// The tools, and where they may work.
+    pub tools: ToolsSettings,
 }

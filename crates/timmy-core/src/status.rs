@@ -1,10 +1,13 @@
 //! What Timmy is and does right now, and what waits for the owner.
 
 use serde::Serialize;
-use timmy_domain::Life;
+use timmy_domain::approval::{Approval, ApprovalStatus};
 use timmy_domain::message::{Message, MessageStatus};
 use timmy_domain::observation::WatchedFolder;
+use timmy_domain::policy::show;
 use timmy_domain::text::{cut, one_line};
+use timmy_domain::{Life, Timestamp};
+use timmy_store::{ApprovalQuery, Reader, StoreError};
 
 use crate::mind::thinking::Doing;
 use crate::report::{Part, PartState};
@@ -80,10 +83,35 @@ pub fn decide(signs: Signs<'_>) -> Status {
     Status { state, act, waiting }
 }
 
-/// What waits for the owner in the conversation and the folders.
+/// Questions that are named among what waits; more are counted.
+pub const ASKED_MAX: usize = 5;
+
+/// The newest questions that wait at `now`, and how many wait in all.
+///
+/// # Errors
+/// What the disk said.
+pub fn asked(r: &Reader<'_>, now: Timestamp) -> Result<(Vec<Approval>, u64), StoreError> {
+    let count = r.approvals_waiting(now)?;
+    if count == 0 {
+        return Ok((Vec::new(), 0));
+    }
+    let query = ApprovalQuery { status: Some(ApprovalStatus::Pending), limit: ASKED_MAX, ..ApprovalQuery::at(now) };
+    Ok((r.approvals_page(&query)?, count))
+}
+
+/// What waits for the owner: questions, the conversation, and the folders.
 #[must_use]
-pub fn waiting(messages: &[Message], folders: &[WatchedFolder]) -> Vec<Waiting> {
-    let mut list = Vec::new();
+pub fn waiting(asked: &[Approval], messages: &[Message], folders: &[WatchedFolder]) -> Vec<Waiting> {
+    let mut list: Vec<Waiting> = asked
+        .iter()
+        .take(ASKED_MAX)
+        .map(|one| Waiting {
+            title: cut(&one_line(&show::words(&one.title)), 200),
+            detail: cut(&one_line(&show::words(&one.proposed_action)), 200),
+            href: format!("/approvals#a-{}", one.id),
+            act: "Decide",
+        })
+        .collect();
     if let Some(failed) = messages.first().filter(|m| m.status == MessageStatus::Failed) {
         list.push(Waiting {
             title: "Your last message has no answer".to_owned(),
@@ -106,7 +134,7 @@ pub fn waiting(messages: &[Message], folders: &[WatchedFolder]) -> Vec<Waiting> 
 
 #[cfg(test)]
 mod tests {
-    use timmy_domain::{SeedType, Timestamp};
+    use timmy_domain::SeedType;
 
     use super::*;
     use crate::report::PartKind;

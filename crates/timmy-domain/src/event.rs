@@ -251,7 +251,7 @@ catalogue! {
     ComponentRecovered = "component.recovered", Info, Operator;
     /// A reactor failed on one event too often, put it aside and went on.
     ReactorParked = "reactor.parked", Error, Person;
-    /// Timmy thought something.
+    /// Timmy thought something, or the owner put a sentence among the thoughts. Written by `Tx::insert_thought`.
     Thought = "timmy.thought", Info, Person;
     /// A thought was due and did not come.
     ThoughtMissed = "timmy.thought_missed", Warning, Operator;
@@ -309,6 +309,76 @@ catalogue! {
     MindRenewed = "mind.renewed", Warning, Person;
     /// The owner changed a setting in the configuration file.
     SettingsChanged = "settings.changed", Info, Person;
+    /// Something is to be done.
+    TaskCreated = "task.created", Info, Person;
+    /// A task may be begun.
+    TaskApproved = "task.approved", Info, Person;
+    /// The owner does not want a task.
+    TaskVetoed = "task.vetoed", Info, Person;
+    /// What a task says was changed.
+    TaskModified = "task.modified", Info, Person;
+    /// The work on a task was stopped for now.
+    TaskPaused = "task.paused", Info, Person;
+    /// The work on a task goes on.
+    TaskResumed = "task.resumed", Info, Person;
+    /// A task was stopped for good.
+    TaskCancelled = "task.cancelled", Info, Person;
+    /// A failed task is begun again.
+    TaskRetried = "task.retried", Info, Person;
+    /// A task was laid aside.
+    TaskBacklogged = "task.backlogged", Info, Person;
+    /// A task was taken up again.
+    TaskUnbacklogged = "task.unbacklogged", Info, Person;
+    /// A task has another place in the order.
+    TaskReordered = "task.reordered", Info, Operator;
+    /// A worker begins with a task.
+    TaskStarted = "task.started", Info, Operator;
+    /// The work on a task waits for the owner's word.
+    TaskWaiting = "task.waiting", Info, Person;
+    /// What a task needs is not there; it is looked at again soon.
+    TaskPostponed = "task.postponed", Info, Operator;
+    /// A task is done.
+    TaskCompleted = "task.completed", Info, Person;
+    /// The work on a task did not go well.
+    TaskFailed = "task.failed", Warning, Person;
+    /// The worker of a task went away; the task is begun again.
+    TaskRecycled = "task.recycled", Warning, Operator;
+    /// A task was set aside, since its workers went away each time.
+    TaskQuarantined = "task.quarantined", Error, Person;
+    /// What was left of the last run was looked through at the start.
+    QueueDrained = "task.startup_drain", Info, Operator;
+    /// A tool is about to be used.
+    ToolCalled = "tool.called", Info, Operator;
+    /// A tool was used: the receipt.
+    ToolCompleted = "tool.completed", Info, Operator;
+    /// A tool could not be used, or what it tried did not work.
+    ToolFailed = "tool.failed", Warning, Operator;
+    /// Something waits for the owner's word.
+    ApprovalRequested = "approval.requested", Info, Person;
+    /// The owner said yes.
+    ApprovalApproved = "approval.approved", Info, Person;
+    /// The owner said no.
+    ApprovalRejected = "approval.rejected", Info, Person;
+    /// Nobody answered in time, or a yes was not used in time.
+    ApprovalExpired = "approval.expired", Warning, Person;
+    /// Another question took the place of one that waited.
+    ApprovalSuperseded = "approval.superseded", Info, Person;
+    /// Whoever asked no longer wants it.
+    ApprovalWithdrawn = "approval.withdrawn", Info, Person;
+    /// A yes was used, and is good for nothing else.
+    ApprovalConsumed = "approval.consumed", Info, Person;
+    /// The owner took a yes back before it was used.
+    ApprovalRevoked = "approval.revoked", Info, Person;
+    /// Something was refused without asking, and which rule refused it.
+    PolicyDenied = "policy.denied", Warning, Person;
+    /// The owner turned the strict profile, GOLDEN_TIMMY, on or off.
+    GoldenChanged = "policy.golden_changed", Warning, Person;
+    /// The owner made a rule by which things happen without being asked.
+    RuleCreated = "rule.created", Info, Person;
+    /// The owner took a rule back.
+    RuleRevoked = "rule.revoked", Info, Person;
+    /// The owner's answers suggest a rule; nothing follows it until the owner makes it.
+    RuleSuggested = "rule.suggested", Info, Person;
 }
 
 /// An event about to be written. The store adds position, time and hash.
@@ -392,7 +462,7 @@ impl Record {
         Event::decode(&self.name, &self.data)
     }
 
-    /// The live envelope of decisions §4: `{"v":1,"seq","event","data","timestamp"}` plus
+    /// The live envelope: `{"v":1,"seq","event","data","timestamp"}` plus
     /// `source, actor, cause, task_id, agent_id, severity, id`.
     #[must_use]
     pub fn envelope(&self) -> Value {

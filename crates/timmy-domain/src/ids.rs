@@ -44,6 +44,18 @@ id!(
     ThoughtId
 );
 id!(
+    /// Names one task.
+    TaskId
+);
+id!(
+    /// Names one approval.
+    ApprovalId
+);
+id!(
+    /// Names one rule by which the owner lets things happen without being asked.
+    RuleId
+);
+id!(
     /// Names one message of the conversation. An answer carries the id of its own, not of the question.
     MessageId
 );

@@ -11,7 +11,7 @@ use timmy_domain::Timestamp;
 use crate::{StoreError, create};
 
 /// Every step, in order. A step that has been released is never edited.
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 10] = [
     include_str!("../migrations/0001_events.sql"),
     include_str!("../migrations/0002_thoughts.sql"),
     include_str!("../migrations/0003_messages.sql"),
@@ -19,6 +19,9 @@ const STEPS: [&str; 7] = [
     include_str!("../migrations/0005_access.sql"),
     include_str!("../migrations/0006_state.sql"),
     include_str!("../migrations/0007_retention.sql"),
+    include_str!("../migrations/0008_tasks.sql"),
+    include_str!("../migrations/0009_approvals.sql"),
+    include_str!("../migrations/0010_agent.sql"),
 ];
 
 /// The version of the newest schema.
@@ -62,11 +65,11 @@ pub(crate) fn version(conn: &Connection) -> Result<i64, StoreError> {
     Ok(conn.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }
 
-/// The statements that make the schema, tables first, then by name.
+/// The statements that make the schema: tables, indexes, then what hangs on them, each by name.
 pub(crate) fn statements(conn: &Connection) -> rusqlite::Result<Vec<String>> {
     conn.prepare(
         "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
-         ORDER BY type DESC, name",
+         ORDER BY CASE type WHEN 'table' THEN 0 WHEN 'index' THEN 1 ELSE 2 END, name",
     )?
     .query_map([], |row| row.get(0))?
     .collect()

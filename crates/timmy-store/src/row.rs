@@ -14,7 +14,11 @@ pub(crate) fn text(row: &Row<'_>, index: usize) -> rusqlite::Result<String> {
 /// The text of column `index`, `None` for NULL.
 pub(crate) fn optional_text(row: &Row<'_>, index: usize) -> rusqlite::Result<Option<String>> {
     Ok(match row.get_ref(index)? {
-        ValueRef::Text(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        // Nearly all text is whole, and looking for that alone is several times faster than mending it.
+        ValueRef::Text(bytes) => Some(match std::str::from_utf8(bytes) {
+            Ok(text) => text.to_owned(),
+            Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+        }),
         _ => None,
     })
 }

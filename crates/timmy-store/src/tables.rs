@@ -1,10 +1,15 @@
 //! One file for each noun that has a table.
 
 pub(crate) mod access;
+pub(crate) mod approvals;
 mod cursors;
 mod fewer;
 pub(crate) mod folders;
+pub(crate) mod leases;
 pub(crate) mod messages;
 mod retry;
+pub(crate) mod rules;
+pub(crate) mod runs;
 pub(crate) mod state;
+pub(crate) mod tasks;
 pub(crate) mod thoughts;

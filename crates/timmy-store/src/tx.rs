@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use rusqlite::Connection;
 use timmy_domain::event::EVENT_DATA_BYTES_MAX;
-use timmy_domain::{MessageId, NewEvent, Seq, ThoughtId, Timestamp};
+use timmy_domain::{ApprovalId, MessageId, NewEvent, RuleId, Seq, TaskId, ThoughtId, Timestamp};
 use uuid::Uuid;
 
 use crate::chain::Head;
@@ -112,6 +112,21 @@ impl<'conn> Tx<'conn> {
     /// A fresh id for a thought, born now.
     pub fn new_thought_id(&mut self) -> ThoughtId {
         ThoughtId::new(millis(self.now), &self.entropy.draw())
+    }
+
+    /// A fresh id for a task, born now.
+    pub fn new_task_id(&mut self) -> TaskId {
+        TaskId::new(millis(self.now), &self.entropy.draw())
+    }
+
+    /// A fresh id for an approval, born now.
+    pub fn new_approval_id(&mut self) -> ApprovalId {
+        ApprovalId::new(millis(self.now), &self.entropy.draw())
+    }
+
+    /// A fresh id for a rule, born now.
+    pub fn new_rule_id(&mut self) -> RuleId {
+        RuleId::new(millis(self.now), &self.entropy.draw())
     }
 
     /// A fresh id for a message, born now.

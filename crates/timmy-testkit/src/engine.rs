@@ -108,6 +108,15 @@ impl Engine {
         self.app.ctx.store.close().await;
     }
 
+    /// Breaks the engine off in the middle of whatever it does, as a killed process would: nothing more is written.
+    pub async fn kill(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.abort();
+            let _ = running.await;
+        }
+        self.app.ctx.store.close().await;
+    }
+
     /// The same home opened again, as after a restart. The clock goes on where it was.
     #[must_use]
     pub fn reopen(self, providers: Vec<Arc<dyn Provider>>, settings: Settings) -> Self {

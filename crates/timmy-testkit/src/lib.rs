@@ -5,7 +5,9 @@
 pub mod chance;
 pub mod clock;
 pub mod engine;
+pub mod spoil;
 
 pub use chance::seeded;
 pub use clock::FakeClock;
 pub use engine::{Engine, engine};
+pub use spoil::spoil;

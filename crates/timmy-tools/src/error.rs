@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use timmy_domain::{Problem, text};
+use timmy_domain::{Problem, problem::Kind, text};
 
 /// Characters of a child's last line of complaint that are kept.
 pub const COMPLAINT_CHARS_MAX: usize = 200;
@@ -74,6 +74,48 @@ pub enum ToolError {
         /// What is wrong, in words.
         finding: String,
     },
+    /// An argument does not fit what the tool takes.
+    #[error("{argument} of {tool} {finding}")]
+    BadArgument {
+        /// The tool.
+        tool: String,
+        /// The argument, with its place in a list where it stands in one.
+        argument: String,
+        /// What is wrong with it, in words that follow its name.
+        finding: String,
+    },
+    /// Timmy may not or must not do this; trying again changes nothing, another plan or the owner may.
+    #[error("{message}")]
+    Refused {
+        /// A stable word for programs.
+        code: &'static str,
+        /// What is refused and why.
+        message: String,
+        /// What can be done about it.
+        hint: String,
+    },
+    /// This cannot succeed as it stands.
+    #[error("{message}")]
+    Permanent {
+        /// A stable word for programs.
+        code: &'static str,
+        /// What happened.
+        message: String,
+        /// What can be done about it.
+        hint: String,
+    },
+    /// This did not succeed now, and may later.
+    #[error("{message}")]
+    Transient {
+        /// A stable word for programs.
+        code: &'static str,
+        /// What happened.
+        message: String,
+        /// What can be done about it.
+        hint: String,
+        /// Seconds after which it is worth trying again, where that is known.
+        retry_seconds: Option<u64>,
+    },
     /// The owner gave the work up.
     #[error("the work was stopped; nothing of it is left")]
     Stopped,
@@ -93,7 +135,52 @@ fn plain(source: &io::Error) -> String {
     said.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
+/// What became of a piece of work that failed, which decides what is done next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failing {
+    /// It cannot succeed as it stands.
+    Permanent,
+    /// It may succeed when it is tried again.
+    Transient,
+    /// It must not be done, or not without the owner.
+    Refused,
+}
+
 impl ToolError {
+    /// A refusal.
+    pub fn refused(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Refused { code, message: message.into(), hint: hint.into() }
+    }
+
+    /// Something that cannot succeed as it stands.
+    pub fn permanent(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Permanent { code, message: message.into(), hint: hint.into() }
+    }
+
+    /// Something that may succeed later.
+    pub fn transient(code: &'static str, message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Transient { code, message: message.into(), hint: hint.into(), retry_seconds: None }
+    }
+
+    /// Whether trying again can help. Told by what happened, never by how it was worded.
+    #[must_use]
+    pub fn failing(&self) -> Failing {
+        match self {
+            Self::Refused { .. } | Self::NotAllowed { .. } => Failing::Refused,
+            Self::TimedOut { .. } | Self::Transient { .. } | Self::Stopped => Failing::Transient,
+            Self::Io { source, .. } => match source.kind() {
+                io::ErrorKind::Interrupted
+                | io::ErrorKind::WouldBlock
+                | io::ErrorKind::TimedOut
+                | io::ErrorKind::ResourceBusy
+                | io::ErrorKind::StorageFull
+                | io::ErrorKind::OutOfMemory => Failing::Transient,
+                _ => Failing::Permanent,
+            },
+            _ => Failing::Permanent,
+        }
+    }
+
     /// An input or output error of `what`.
     pub fn io(what: impl Into<String>, source: io::Error) -> Self {
         Self::Io { what: what.into(), source }
@@ -125,9 +212,21 @@ impl ToolError {
             Self::BadArchive { .. } => {
                 ("bad_backup", "Use another backup; `timmy backup list` shows what there is.".to_owned())
             }
+            Self::BadArgument { tool, argument, .. } => {
+                ("bad_argument", format!("Give {argument} as the description of {tool} says."))
+            }
+            Self::Refused { code, hint, .. }
+            | Self::Permanent { code, hint, .. }
+            | Self::Transient { code, hint, .. } => (*code, hint.clone()),
             Self::Stopped => ("stopped", "Start it again when it suits you.".to_owned()),
             Self::Io { .. } => ("tool_io", "Check the disk and the permissions of the files named here.".to_owned()),
         };
-        Problem::unavailable(code, text::one_line(&self.to_string()), hint)
+        let problem = Problem::unavailable(code, text::one_line(&self.to_string()), hint);
+        match self {
+            Self::BadArgument { .. } => Problem { kind: Kind::Invalid, ..problem },
+            Self::Refused { .. } => Problem { kind: Kind::Forbidden, ..problem },
+            Self::Transient { retry_seconds: Some(seconds), .. } => problem.retry_after(*seconds),
+            _ => problem,
+        }
     }
 }

@@ -31,6 +31,7 @@ mod walk;
 mod words;
 mod work;
 
+pub(crate) use kind::{is_left_out, is_secret};
 pub use mark::MARK_BYTES_MAX;
 pub(crate) use read::hash;
 pub use resolve::resolve;

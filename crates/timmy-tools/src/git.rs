@@ -11,6 +11,9 @@ use std::time::Duration;
 
 use crate::ToolError;
 use crate::process::{Bounds, Output, Run};
+use crate::sandbox::Policy;
+
+mod places;
 
 /// What one git command may use: enough for the index of the largest folder that is listed.
 pub const GIT_BOUNDS: Bounds = Bounds { time: Duration::from_secs(5), output_bytes: 8 * 1024 * 1024 };
@@ -118,7 +121,7 @@ const COMMANDS: [Command; 9] = [
 /// failing status is no error here; see [`Output::whole`].
 pub async fn git(repo: &Path, args: &[&str], bounds: Bounds) -> Result<Output, ToolError> {
     check(args).map_err(|argument| ToolError::NotAllowed { argument: argument.to_owned() })?;
-    hardened(GIT, repo).args(args.iter().copied()).run(bounds).await
+    hardened(GIT, repo, Policy::vouched()).args(args.iter().copied()).run(bounds).await
 }
 
 /// Whether `.git` lies directly in `folder`: a folder, or the file that a linked work tree has. A
@@ -128,17 +131,27 @@ pub fn is_repository(folder: &Path) -> bool {
     folder.join(".git").symlink_metadata().is_ok_and(|it| it.is_dir() || it.is_file())
 }
 
+/// Where the repository at `repo` has its parts besides its own folder.
+pub(crate) fn places(repo: &Path) -> Vec<std::path::PathBuf> {
+    places::of(repo)
+}
+
 /// Git with everything switched off that runs a program or leaves the folder.
 ///
 /// The repository and its work tree are named in the environment, so nothing is searched for in
 /// the folders above, `core.worktree` of the repository counts for nothing, and git does not refuse
 /// folders of another user (which it does because of what its configuration could run).
-pub(crate) fn hardened(program: &str, repo: &Path) -> Run {
-    let mut run = Run::new(program).env("GIT_DIR", repo.join(".git")).env("GIT_WORK_TREE", repo).folder(repo).args([
-        "--no-pager",
-        "--no-optional-locks",
-        "--literal-pathspecs",
-    ]);
+///
+/// It reads the repository, and the other places where a repository of its kind has its objects; `policy` says what
+/// it may do besides.
+pub(crate) fn hardened(program: &str, repo: &Path, policy: Policy) -> Run {
+    let names = ENVIRONMENT.iter().map(|(name, _)| *name).chain(["GIT_DIR", "GIT_WORK_TREE"]);
+    let policy = places::of(repo).into_iter().fold(policy.lets(names).reads(repo), Policy::reads);
+    let mut run = Run::new(program, policy)
+        .env("GIT_DIR", repo.join(".git"))
+        .env("GIT_WORK_TREE", repo)
+        .folder(repo)
+        .args(["--no-pager", "--no-optional-locks", "--literal-pathspecs"]);
     for (name, value) in ENVIRONMENT {
         run = run.env(name, value);
     }

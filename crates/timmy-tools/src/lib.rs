@@ -11,6 +11,9 @@ pub mod git;
 pub mod machine;
 pub mod mind;
 pub mod process;
+pub mod sandbox;
+pub mod tool;
+pub mod tools;
 pub mod usage;
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::ToolError;
 use crate::folder::{DEPTH_MAX, Rules, hash, list, open_root};
 use crate::git::{GIT, GIT_BOUNDS, hardened};
 use crate::process::Output;
+use crate::sandbox::Policy;
 
 /// Files and folders the mind may hold.
 pub const MIND_ENTRIES_MAX: usize = 2_000;
@@ -163,7 +164,9 @@ async fn head(program: &str, dir: &Path) -> Result<Option<String>, ToolError> {
 
 /// Git on Timmy's own repository: hardened like everywhere, and allowed to write.
 async fn git(program: &str, dir: &Path, args: &[&str]) -> Result<Output, ToolError> {
-    let mut run = hardened(program, dir);
+    // Its own history is what it is there to write.
+    let policy = Policy::vouched().writes(dir).writes(dir.join(".git"));
+    let mut run = hardened(program, dir, policy);
     for setting in OWN_CONFIG {
         run = run.arg("-c").arg(setting);
     }

@@ -1,20 +1,27 @@
-//! One child process: an argument vector, a scrubbed environment, a limit on time and on bytes.
+//! One child process: an argument vector, a policy, a scrubbed environment, a limit on time and on bytes.
 //!
-//! The child leads its own process group, so that stopping it stops what it started as well.
+//! Every child runs inside the fence of [`crate::sandbox`]; there is no other way to start one. The child leads its own
+//! session, so that stopping it stops what it started as well.
 
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Pid;
 use timmy_domain::text;
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 
 use crate::ToolError;
 use crate::error::COMPLAINT_CHARS_MAX;
+use crate::sandbox::Policy;
+use crate::sandbox::order::Known;
+
+pub mod live;
+pub(crate) mod start;
+
+use start::kill_group;
 
 /// Where programs are looked for, whatever the house itself was started with.
 pub const PATH_STANDARD: &str = "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin:/run/current-system/sw/bin";
@@ -34,19 +41,32 @@ pub struct Bounds {
     pub output_bytes: usize,
 }
 
-/// A program with its arguments. There is no shell anywhere: an argument is one argument.
+/// A program with its arguments and what it may do. There is no shell anywhere: an argument is one argument.
 #[derive(Clone, Debug)]
 pub struct Run {
     program: OsString,
+    program_known: Known,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
     folder: Option<PathBuf>,
+    folder_known: Known,
+    stdin: Vec<u8>,
+    policy: Policy,
 }
 
 impl Run {
-    /// `program`, looked for in [`PATH_STANDARD`] unless it is a path.
-    pub fn new(program: impl Into<OsString>) -> Self {
-        Self { program: program.into(), args: Vec::new(), env: Vec::new(), folder: None }
+    /// `program`, looked for in [`PATH_STANDARD`] unless it is a path, within `policy`.
+    pub fn new(program: impl Into<OsString>, policy: Policy) -> Self {
+        Self {
+            program: program.into(),
+            program_known: Known::default(),
+            args: Vec::new(),
+            env: Vec::new(),
+            folder: None,
+            folder_known: Known::default(),
+            stdin: Vec::new(),
+            policy,
+        }
     }
 
     /// One more argument.
@@ -63,74 +83,78 @@ impl Run {
         self
     }
 
-    /// A variable of the child's environment, which otherwise holds only `PATH` and `LC_ALL`.
+    /// A variable of the child's environment, which otherwise holds only `PATH`, `LC_ALL`, and a `HOME` and `TMPDIR`
+    /// that are its own and go with it. The policy must let the name in.
     #[must_use]
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.env.push((name.into(), value.into()));
         self
     }
 
-    /// The folder the child starts in.
+    /// The folder the child starts in; otherwise the root.
     #[must_use]
     pub fn folder(mut self, folder: &Path) -> Self {
         self.folder = Some(folder.to_owned());
         self
     }
 
-    /// Runs it to its end or to a bound. Dropping the future kills the child's whole group.
+    /// What the child reads from its standard input; otherwise nothing.
+    #[must_use]
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = bytes.into();
+        self
+    }
+
+    /// The program must hold exactly these bytes (SHA-256 in small hexadecimal), and be the file of this disk and
+    /// number where that is given. It is checked on the open file, and this open file is what runs: another one put
+    /// in its place meanwhile is not run, and the child is refused as `plan_changed`.
+    #[must_use]
+    pub fn verified(mut self, sha256: impl Into<String>, file: Option<(u64, u64)>) -> Self {
+        self.program_known = start::known(file, Some(sha256.into()));
+        self
+    }
+
+    /// The folder must be the one of this disk and number; otherwise the child is refused as `plan_changed`.
+    #[must_use]
+    pub fn folder_verified(mut self, disk: u64, inode: u64) -> Self {
+        self.folder_known = start::known(Some((disk, inode)), None);
+        self
+    }
+
+    /// Runs it to its end or to a bound. Dropping the future kills the child and everything it started.
     ///
     /// # Errors
-    /// [`ToolError::NotInstalled`], [`ToolError::TimedOut`] or [`ToolError::Io`]. A failing status
-    /// and too much output are no errors here; see [`Output::whole`].
+    /// [`ToolError::NotInstalled`], [`ToolError::TimedOut`], [`ToolError::Io`], and [`ToolError::Refused`] for a policy
+    /// that is not sound, a program or folder that is not the one verified, or where the machine cannot hold a program
+    /// nobody vouches for. A failing status and too much output are no errors here; see [`Output::whole`].
     pub async fn run(&self, bounds: Bounds) -> Result<Output, ToolError> {
         let program = self.program.to_string_lossy().into_owned();
-        let mut group = Group::of(self.spawn(&program)?);
-        let (stdout, stderr) = (group.child.stdout.take(), group.child.stderr.take());
+        let timed_out = || ToolError::TimedOut { what: program.clone(), limit: bounds.time };
         let work = async {
-            let (out, err) = tokio::join!(
-                read_bounded(stdout, bounds.output_bytes, OnFull::Stop(group.id)),
+            let mut started = start::start(self).await?;
+            let (stdin, stdout, stderr) = (started.stdin.take(), started.stdout.take(), started.stderr.take());
+            let id = started.group.id();
+            let (_, out, err, status) = tokio::join!(
+                feed(stdin, &self.stdin),
+                read_bounded(stdout, bounds.output_bytes, OnFull::Stop(id)),
                 read_bounded(stderr, STDERR_BYTES_MAX, OnFull::Drain),
+                started.group.wait(),
             );
-            let status = group.child.wait().await;
-            group.ended = true;
-            (out, err, status)
+            started.tidy().await;
+            Ok::<_, ToolError>((out, err, status?))
         };
-        let (out, err, status) = tokio::time::timeout(bounds.time, work)
-            .await
-            .map_err(|_| ToolError::TimedOut { what: program.clone(), limit: bounds.time })?;
+        let (out, err, status) = tokio::time::timeout(bounds.time, work).await.map_err(|_| timed_out())??;
         let failed = |source| ToolError::io(format!("running {program}"), source);
         let (stdout, truncated) = out.map_err(failed)?;
         let (stderr, _) = err.map_err(failed)?;
-        let status = status.map_err(failed)?;
         Ok(Output { stdout, stderr, status, truncated, program, limit_bytes: bounds.output_bytes })
     }
+}
 
-    #[expect(clippy::disallowed_methods, reason = "the one place where a process is started")]
-    fn spawn(&self, program: &str) -> Result<Child, ToolError> {
-        let mut command = Command::new(&self.program);
-        command
-            .args(&self.args)
-            .env_clear()
-            .env("PATH", PATH_STANDARD)
-            .env("LC_ALL", "C.UTF-8")
-            .envs(self.env.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .kill_on_drop(true);
-        if let Some(folder) = &self.folder {
-            command.current_dir(folder);
-        }
-        command.spawn().map_err(|source| {
-            // A missing start folder gives the same error as a missing program.
-            let folder_there = self.folder.as_deref().is_none_or(Path::is_dir);
-            if source.kind() == io::ErrorKind::NotFound && folder_there {
-                ToolError::NotInstalled { program: program.to_owned() }
-            } else {
-                ToolError::io(format!("starting {program}"), source)
-            }
-        })
+/// Hands the child its input. One that does not want it is no fault.
+async fn feed(pipe: Option<tokio::process::ChildStdin>, bytes: &[u8]) {
+    if let Some(mut pipe) = pipe {
+        pipe.write_all(bytes).await.ok();
     }
 }
 
@@ -139,7 +163,7 @@ impl Run {
 pub struct Output {
     /// What it wrote, at most the bound.
     pub stdout: Vec<u8>,
-    /// Its complaints, at most [`STDERR_BYTES_MAX`] bytes.
+    /// Its complaints, at most [`STDERR_BYTES_MAX`] bytes: of longer ones the beginning and the end.
     pub stderr: Vec<u8>,
     /// How it ended.
     pub status: ExitStatus,
@@ -174,40 +198,11 @@ impl Output {
     }
 }
 
-/// A running child that leads its group; the group dies with this value unless it has ended.
-struct Group {
-    child: Child,
-    id: Option<Pid>,
-    ended: bool,
-}
-
-impl Group {
-    fn of(child: Child) -> Self {
-        let id = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        Self { child, id, ended: false }
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if !self.ended {
-            kill_group(self.id);
-        }
-    }
-}
-
-/// Kills every process of the group. A group that is already gone is what was wanted.
-fn kill_group(id: Option<Pid>) {
-    if let Some(id) = id {
-        kill_process_group(id, Signal::KILL).ok();
-    }
-}
-
 /// What to do with a pipe that gave more than is kept.
 enum OnFull {
     /// Kill the group that writes.
     Stop(Option<Pid>),
-    /// Read on and forget, so that the writer does not block.
+    /// Read on, so that the writer does not block, and forget the middle.
     Drain,
 }
 
@@ -233,6 +228,9 @@ async fn read_bounded(
                 kill_group(group);
                 return Ok((kept, truncated));
             }
+            // Of what goes on and on, the beginning and the end are kept: what failed is often said last.
+            kept.extend_from_slice(&part[room..read]);
+            kept.drain(bytes_max / 2..bytes_max / 2 + kept.len() - bytes_max);
         }
     }
 }

@@ -6,7 +6,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
+use std::sync::Arc;
+
 use timmy_domain::Timestamp;
+use timmy_domain::plan::Plan;
+
+use crate::ToolError;
+use crate::tool::outcome::Outcome;
+use crate::tool::scope::{Grant, Grants};
+use crate::tool::{Running, Scope, Toolbox};
 
 /// The moment of every test, in seconds since the epoch.
 pub(crate) const NOW_SECONDS: u64 = 2_000_000_000;
@@ -111,4 +119,58 @@ pub(crate) fn lay_traps(outer: &Path, repo: &Path) -> PathBuf {
         }
     }
     marker
+}
+
+/// Writes a file, with the folders it lies in.
+pub(crate) fn lay(folder: &Path, path: &str, content: impl AsRef<[u8]>) {
+    let at = folder.join(path);
+    fs::create_dir_all(at.parent().unwrap()).unwrap();
+    fs::write(at, content).unwrap();
+}
+
+/// The tools of the house over granted folders.
+pub(crate) struct Bench {
+    pub tools: Toolbox,
+    pub scope: Scope,
+    pub running: Running,
+}
+
+impl Bench {
+    /// Folders, and whether they may be written.
+    pub fn new(folders: &[(&Path, bool)]) -> Self {
+        Self::closed(folders, &[])
+    }
+
+    /// The same with folders that stay closed.
+    pub fn closed(folders: &[(&Path, bool)], closed: &[&Path]) -> Self {
+        let granted = folders.iter().map(|(path, write)| Grant::new(path, *write).unwrap()).collect();
+        let grants = Arc::new(Grants::new(granted, closed));
+        let scope = Scope {
+            grants: Arc::clone(&grants),
+            fetch: false,
+            nonce: "nonce".to_owned(),
+            expires_at: now().plus(Duration::from_secs(600)),
+            session: None,
+            task_id: None,
+            taint: Vec::new(),
+            policy_sha256: None,
+        };
+        let offsets = Arc::new(|_| time::UtcOffset::UTC);
+        let running = Running { grants, fetch: false, now: now(), offsets, time: Duration::from_secs(60) };
+        Self { tools: crate::tools::all(Arc::new(crate::tools::fetch::Internet)), scope, running }
+    }
+
+    pub async fn plan(&self, tool: &str, args: serde_json::Value) -> Result<Plan, ToolError> {
+        self.tools.plan(tool, &args, &self.scope).await
+    }
+
+    pub async fn run(&self, plan: &Plan) -> Result<Outcome, ToolError> {
+        self.tools.run(plan, &self.running).await
+    }
+
+    /// Plans, and does as planned.
+    pub async fn call(&self, tool: &str, args: serde_json::Value) -> Result<Outcome, ToolError> {
+        let plan = self.plan(tool, args).await?;
+        self.run(&plan).await
+    }
 }

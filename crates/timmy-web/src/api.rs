@@ -6,14 +6,17 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 pub mod access;
+pub mod approvals;
 pub mod backups;
 pub mod chat;
 pub mod events;
 pub mod health;
 pub mod router;
+pub mod rules;
 pub mod settings;
 pub mod status;
 pub mod stream;
+pub mod tasks;
 pub mod thinking;
 pub mod watch;
 

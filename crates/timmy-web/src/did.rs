@@ -3,7 +3,9 @@
 use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use serde_json::json;
-use timmy_domain::ThoughtId;
+use timmy_domain::task::Priority;
+use timmy_domain::text::plural;
+use timmy_domain::{TaskId, ThoughtId};
 
 use crate::auth::{Visit, set_cookie};
 use crate::look::shell::Told;
@@ -34,6 +36,16 @@ pub enum Did {
     Paused(Option<u64>),
     /// Thinking goes on; how many minutes the pause would have lasted, when it had an end.
     Resumed(Option<u64>),
+    /// A running task is paused.
+    TaskPaused(TaskId),
+    /// A task is laid aside.
+    TaskAside(TaskId),
+    /// A task that was laid aside is taken up.
+    TaskTakenUp(TaskId),
+    /// A task stands elsewhere in the order; where it stood.
+    TaskMoved(TaskId, i64, Priority),
+    /// One act on several things: how many were changed, and how many could not be.
+    Several(u64, u64),
     /// Something that needs no undoing.
     Note(Note),
 }
@@ -69,6 +81,34 @@ pub enum Note {
     PasswordSet,
     /// The password was taken away.
     PasswordRemoved,
+    /// A task was made.
+    TaskMade,
+    /// A task was changed.
+    TaskEdited,
+    /// A task was approved.
+    TaskApproved,
+    /// A task was vetoed.
+    TaskVetoed,
+    /// A task takes its turn again.
+    TaskResumed,
+    /// A task was cancelled.
+    TaskCancelled,
+    /// A failed task is tried again.
+    TaskRetried,
+    /// The owner did a task himself.
+    TaskDone,
+    /// A task stands where it stood before.
+    TaskPutBack,
+    /// A question was answered with yes.
+    SaidYes,
+    /// A question was answered with no.
+    SaidNo,
+    /// A yes was taken back.
+    TookBack,
+    /// A rule was made.
+    RuleMade,
+    /// A rule was revoked.
+    RuleRevoked,
 }
 
 impl Note {
@@ -96,6 +136,20 @@ impl Note {
         (Self::BackingUp, "backingup", "A backup is being made. It stands in Settings when it is whole."),
         (Self::PasswordSet, "password", "The password is set. Every other browser is logged out."),
         (Self::PasswordRemoved, "nopassword", "The password is gone. Every other browser is logged out."),
+        (Self::TaskMade, "taskmade", "The task is in the queue."),
+        (Self::TaskEdited, "taskedited", "The task is changed."),
+        (Self::TaskApproved, "taskapproved", "Approved. The task takes its turn."),
+        (Self::TaskVetoed, "taskvetoed", "Vetoed. The task is not done, and what ran is stopped."),
+        (Self::TaskResumed, "taskresumed", "The task takes its turn again."),
+        (Self::TaskCancelled, "taskcancelled", "Cancelled. The task is over."),
+        (Self::TaskRetried, "taskretried", "The task is tried again from the start."),
+        (Self::TaskDone, "taskdone", "Done. The task is off the list."),
+        (Self::TaskPutBack, "taskputback", "The task stands where it stood."),
+        (Self::SaidYes, "yes", "Approved. It is done once, exactly as shown."),
+        (Self::SaidNo, "no", "Rejected. It is not done."),
+        (Self::TookBack, "tookback", "The yes is taken back. It is not done."),
+        (Self::RuleMade, "rulemade", "The rule is in force. It stands among your rules, where you can revoke it."),
+        (Self::RuleRevoked, "rulerevoked", "The rule is revoked. Timmy asks again."),
     ];
 
     fn row(self) -> (&'static str, &'static str) {
@@ -124,6 +178,11 @@ impl Undo {
         self
     }
 
+    fn task(id: &TaskId, verb: &str) -> Self {
+        // With a list to draw anew; on the page of a task the redirect is followed without a script.
+        Self { target: "#tasks".to_owned(), ..Self::new(format!("/tasks/{id}/{verb}")) }.with("query", &"")
+    }
+
     fn thought(id: &ThoughtId, verb: &str) -> Self {
         Self { target: format!("#thought-{id}"), ..Self::new(format!("/thinking/{id}/{verb}")) }
     }
@@ -148,6 +207,15 @@ impl Did {
             Self::Paused(Some(minutes)) => format!("Thinking is paused for {}.", length(*minutes)),
             Self::Paused(None) => "Thinking is paused until you resume it.".to_owned(),
             Self::Resumed(_) => "Timmy thinks again.".to_owned(),
+            Self::TaskPaused(_) => "The task is paused.".to_owned(),
+            Self::TaskAside(_) => "The task is laid aside.".to_owned(),
+            Self::TaskTakenUp(_) => "The task takes its turn again.".to_owned(),
+            Self::TaskMoved(..) => "The task stands elsewhere in the order.".to_owned(),
+            Self::Several(0, 0) => "Nothing was chosen, so nothing was changed.".to_owned(),
+            Self::Several(changed, 0) => format!("{} done with what you chose.", plural(*changed, "act", "acts")),
+            Self::Several(changed, refused) => {
+                format!("{changed} done; {refused} could not be, since their state does not allow it.")
+            }
             Self::Note(note) => note.row().1.to_owned(),
         }
     }
@@ -165,7 +233,13 @@ impl Did {
             Self::Paused(_) => Undo::new("/thinking/resume".to_owned()),
             Self::Resumed(None) => Undo::new("/thinking/pause".to_owned()),
             Self::Resumed(Some(minutes)) => Undo::new("/thinking/pause".to_owned()).with("minutes", minutes),
-            Self::Note(_) => return None,
+            Self::TaskPaused(id) => Undo::task(id, "resume"),
+            Self::TaskAside(id) => Undo::task(id, "unbacklog"),
+            Self::TaskTakenUp(id) => Undo::task(id, "backlog"),
+            Self::TaskMoved(id, position, priority) => {
+                Undo::task(id, "put").with("position", position).with("priority", priority)
+            }
+            Self::Several(..) | Self::Note(_) => return None,
         })
     }
 
@@ -186,6 +260,11 @@ impl Did {
             Self::Unwatched(_) => String::new(),
             Self::Paused(m) => format!("paused.{}", minutes(m)),
             Self::Resumed(m) => format!("resumed.{}", minutes(m)),
+            Self::TaskPaused(id) => format!("taskpaused.{id}"),
+            Self::TaskAside(id) => format!("taskaside.{id}"),
+            Self::TaskTakenUp(id) => format!("taskup.{id}"),
+            Self::TaskMoved(id, position, priority) => format!("taskmoved.{id}_{position}_{priority}"),
+            Self::Several(changed, refused) => format!("several.{changed}_{refused}"),
             Self::Note(note) => format!("note.{}", note.row().0),
         }
     }
@@ -205,6 +284,18 @@ impl Did {
             "unwatched" => Self::Unwatched(unhex(of)?),
             "paused" => Self::Paused(minutes()?),
             "resumed" => Self::Resumed(minutes()?),
+            "taskpaused" => Self::TaskPaused(of.parse().ok()?),
+            "taskaside" => Self::TaskAside(of.parse().ok()?),
+            "taskup" => Self::TaskTakenUp(of.parse().ok()?),
+            "taskmoved" => {
+                let mut parts = of.split('_');
+                let mut next = || parts.next();
+                Self::TaskMoved(next()?.parse().ok()?, next()?.parse().ok()?, next()?.parse().ok()?)
+            }
+            "several" => {
+                let (changed, refused) = of.split_once('_')?;
+                Self::Several(changed.parse().ok()?, refused.parse().ok()?)
+            }
             "note" => Self::Note(Note::ALL.iter().find(|(_, word, _)| *word == of)?.0),
             _ => return None,
         })
@@ -278,6 +369,7 @@ mod tests {
 
     fn all() -> Vec<Did> {
         let id: ThoughtId = "0192f0c1-7c2a-7e55-9d0e-2b1f6a0c9a11".parse().expect("an id");
+        let task: TaskId = "0192f0c1-7c2a-7e55-9d0e-2b1f6a0c9a12".parse().expect("an id");
         let mut all = vec![
             Did::Kept(id),
             Did::Released(id),
@@ -289,6 +381,11 @@ mod tests {
             Did::Paused(Some(90)),
             Did::Resumed(Some(12)),
             Did::Resumed(None),
+            Did::TaskPaused(task),
+            Did::TaskAside(task),
+            Did::TaskTakenUp(task),
+            Did::TaskMoved(task, -5, Priority::High),
+            Did::Several(2, 1),
         ];
         all.extend(Note::ALL.iter().map(|(note, _, _)| Did::Note(*note)));
         all
@@ -311,7 +408,7 @@ mod tests {
     fn every_act_but_a_note_is_taken_back_by_a_route_that_exists() {
         for did in all() {
             let Some(undo) = did.undo() else {
-                assert!(matches!(did, Did::Note(_)), "{did:?}");
+                assert!(matches!(did, Did::Note(_) | Did::Several(..)), "{did:?}");
                 continue;
             };
             let part = |part: &str| {

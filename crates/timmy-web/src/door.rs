@@ -1,4 +1,5 @@
-//! The door in front of every route: host, origin, size, key, scope and form are looked at here, and only here.
+//! The door in front of every route: host, origin, size, key, scope and form are looked at here. `live.rs`
+//! alone adds that the socket of a browser must name its origin.
 
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;

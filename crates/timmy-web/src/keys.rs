@@ -11,6 +11,10 @@ pub enum Place {
     Row,
     /// On the thought that has the focus.
     Thought,
+    /// On the task that has the focus.
+    Task,
+    /// On the question that has the focus.
+    Approval,
     /// On Home.
     Home,
     /// On the list of thoughts.
@@ -21,7 +25,16 @@ pub enum Place {
 
 impl Place {
     /// All of them, in the order of the sheet.
-    pub const ALL: [Self; 6] = [Self::Everywhere, Self::Row, Self::Thought, Self::Home, Self::Thoughts, Self::Events];
+    pub const ALL: [Self; 8] = [
+        Self::Everywhere,
+        Self::Row,
+        Self::Thought,
+        Self::Task,
+        Self::Approval,
+        Self::Home,
+        Self::Thoughts,
+        Self::Events,
+    ];
 
     /// The heading on the sheet.
     #[must_use]
@@ -30,6 +43,8 @@ impl Place {
             Self::Everywhere => "Everywhere",
             Self::Row => "On a row",
             Self::Thought => "On a thought",
+            Self::Task => "On a task",
+            Self::Approval => "On a question",
             Self::Home => "On Home",
             Self::Thoughts => "On Thoughts",
             Self::Events => "On Events",
@@ -43,14 +58,14 @@ impl Place {
             Self::Home => "/",
             Self::Thoughts => "/thinking",
             Self::Events => "/swarm/events",
-            Self::Everywhere | Self::Row | Self::Thought => "",
+            Self::Everywhere | Self::Row | Self::Thought | Self::Task | Self::Approval => "",
         }
     }
 
     /// Whether it acts on the row that has the focus.
     #[must_use]
     pub const fn is_row(self) -> bool {
-        matches!(self, Self::Row | Self::Thought)
+        matches!(self, Self::Row | Self::Thought | Self::Task | Self::Approval)
     }
 
     /// The keys that act here, in the order of the table.
@@ -111,6 +126,11 @@ pub const KEYS: &[Key] = &[
     key("keep", &["f"], Place::Thought, "Keep it, or release it"),
     key("fewer", &["-"], Place::Thought, "Fewer like it, or take that back"),
     key("reply", &["r"], Place::Thought, "Reply to it in Talk"),
+    key("raise", &["K"], Place::Task, "Put it before the one above"),
+    key("lower", &["J"], Place::Task, "Put it behind the one below"),
+    key("choose", &["b"], Place::Task, "Choose it, or not"),
+    key("approve", &["o"], Place::Approval, "Say yes; asks once more"),
+    key("reject", &["v"], Place::Approval, "Say no, with a reason"),
     key("hour", &[" "], Place::Home, "Pause thinking for 1 h, or resume it"),
     key("newest", &["Home"], Place::Thoughts, "Show the thoughts that came meanwhile"),
     key("around", &["w"], Place::Events, "Show the 30 seconds around it"),

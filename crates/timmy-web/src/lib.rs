@@ -26,6 +26,7 @@ pub mod nav;
 pub mod openapi;
 mod pages;
 pub mod palette;
+mod press;
 mod resources;
 pub mod routes;
 mod server;

@@ -99,6 +99,30 @@ pub const PAGES: &[Page] = &[
         blurb: "What Timmy thinks when nobody asks.",
     },
     Page {
+        route: "/tasks",
+        group: Group::Work,
+        key: 'q',
+        icon: "queued",
+        title: "Tasks",
+        blurb: "What is to be done, in its order, and what came of it.",
+    },
+    Page {
+        route: "/agents",
+        group: Group::Work,
+        key: 's',
+        icon: "owner",
+        title: "Agents",
+        blurb: "Who does the tasks.",
+    },
+    Page {
+        route: "/approvals",
+        group: Group::Trust,
+        key: 'a',
+        icon: "done",
+        title: "Approvals",
+        blurb: "What waits for your word, and the rules that answer for you.",
+    },
+    Page {
         route: "/swarm/events",
         group: Group::Trust,
         key: 'e',
@@ -131,7 +155,7 @@ pub fn page(route: &str) -> Option<&'static Page> {
 }
 
 /// Pages behind others, which have a Markdown twin too, as the table of routes names them.
-const DETAILS: [&str; 3] = ["/keys", "/thinking/{id}", "/swarm/events/{seq}"];
+const DETAILS: [&str; 4] = ["/keys", "/thinking/{id}", "/tasks/{id}", "/swarm/events/{seq}"];
 
 /// Whether the route `path`, as the table of routes names it, is a page with a Markdown twin, or is one.
 #[must_use]
@@ -148,12 +172,13 @@ pub fn twin(address: &str) -> Option<String> {
     let id = |prefix: &str, fits: fn(u8) -> bool| {
         path.strip_prefix(prefix).is_some_and(|id| !id.is_empty() && id.bytes().all(fits))
     };
-    let uuid = path.len() == "/thinking/".len() + 36;
+    let uuid = |prefix: &str| path.len() == prefix.len() + 36 && id(prefix, |b| b.is_ascii_hexdigit() || b == b'-');
     match path {
         "/" => Some(format!("/index.md{rest}")),
         _ if page(path).is_some()
             || DETAILS.contains(&path)
-            || uuid && id("/thinking/", |b| b.is_ascii_hexdigit() || b == b'-')
+            || uuid("/thinking/")
+            || uuid("/tasks/")
             || id("/swarm/events/", |b| b.is_ascii_digit()) =>
         {
             Some(format!("{path}.md{rest}"))
@@ -191,6 +216,9 @@ mod tests {
                 "/thinking/0198f3a0-0000-7000-8000-000000000000",
                 Some("/thinking/0198f3a0-0000-7000-8000-000000000000.md"),
             ),
+            ("/tasks/0198f3a0-0000-7000-8000-000000000000", Some("/tasks/0198f3a0-0000-7000-8000-000000000000.md")),
+            ("/tasks?view=board", Some("/tasks.md?view=board")),
+            ("/tasks/rows", None),
             ("/thinking/rows", None),
             ("/thinking/status", None),
             ("/swarm/events/export", None),
@@ -206,7 +234,7 @@ mod tests {
     #[test]
     fn a_group_without_a_page_is_not_drawn() {
         assert!(groups().all(|group| group.pages().count() > 0));
-        assert!(!groups().any(|group| group == Group::Work));
+        assert_eq!(Group::Work.door(), "/tasks");
         assert_eq!(Group::Now.door(), "/");
     }
 }

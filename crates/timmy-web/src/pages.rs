@@ -5,10 +5,11 @@ use axum::response::{IntoResponse, Response};
 use timmy_core::mind::thinking::Doing;
 use timmy_core::pulse::Tone as PulseTone;
 use timmy_core::status::{self, Signs, Status};
+use timmy_domain::approval::Approval;
 use timmy_domain::message::Message;
 use timmy_domain::observation::WatchedFolder;
 use timmy_domain::text::cut;
-use timmy_domain::{Life, Seq};
+use timmy_domain::{Life, Seq, Timestamp};
 use timmy_store::{Reader, StoreError};
 
 use crate::auth::Visit;
@@ -19,6 +20,7 @@ use crate::look::{Bar, Clock, Notice, Now, Pulse, Shell, State, Tone};
 use crate::nav;
 use crate::web::Web;
 
+pub mod approvals;
 pub mod backups;
 pub mod doing;
 pub mod events;
@@ -33,6 +35,7 @@ pub mod password;
 pub mod settings;
 pub mod steer;
 pub mod talk;
+pub mod tasks;
 pub mod thinking;
 pub mod watch;
 
@@ -42,13 +45,24 @@ pub struct Around {
     pub newest: Vec<Message>,
     /// The watched folders.
     pub folders: Vec<WatchedFolder>,
+    /// The newest questions that wait for the owner.
+    pub asked: Vec<Approval>,
+    /// How many wait in all.
+    pub asked_count: u64,
     /// The last event.
     pub last_seq: Seq,
 }
 
 impl Around {
-    fn read(r: &Reader<'_>) -> Result<Self, StoreError> {
-        Ok(Self { newest: r.messages(None, 1)?, folders: r.folders()?, last_seq: r.last_seq()? })
+    /// How many questions wait beside those that are named.
+    #[must_use]
+    pub fn unnamed(&self) -> usize {
+        usize::try_from(self.asked_count).unwrap_or(usize::MAX).saturating_sub(self.asked.len())
+    }
+
+    fn read(r: &Reader<'_>, now: Timestamp) -> Result<Self, StoreError> {
+        let (asked, asked_count) = status::asked(r, now)?;
+        Ok(Self { newest: r.messages(None, 1)?, folders: r.folders()?, asked, asked_count, last_seq: r.last_seq()? })
     }
 }
 
@@ -60,7 +74,8 @@ pub async fn gather_here<T: Send + 'static>(
     web: &Web,
     work: impl FnOnce(&Reader<'_>) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<(Around, T), Refusal> {
-    Ok(web.app.ctx.store.read_here(move |r| Ok((Around::read(r)?, work(r)?))).await?)
+    let now = web.app.ctx.now();
+    Ok(web.app.ctx.store.read_here(move |r| Ok((Around::read(r, now)?, work(r)?))).await?)
 }
 
 /// Reads what surrounds a page, and what the page itself wants, in one look.
@@ -71,7 +86,8 @@ pub async fn gather<T: Send + 'static>(
     web: &Web,
     work: impl FnOnce(&Reader<'_>) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<(Around, T), Refusal> {
-    Ok(web.app.ctx.store.read(move |r| Ok((Around::read(r)?, work(r)?))).await?)
+    let now = web.app.ctx.now();
+    Ok(web.app.ctx.store.read(move |r| Ok((Around::read(r, now)?, work(r)?))).await?)
 }
 
 /// What Timmy is and does, from what was gathered.
@@ -82,7 +98,7 @@ pub fn status(web: &Web, around: &Around) -> Status {
         parts: &web.app.ctx.reports.all(),
         doing: &web.app.thinking.doing(),
         turns: web.app.talk.turns.count(),
-        waiting: status::waiting(&around.newest, &around.folders),
+        waiting: status::waiting(&around.asked, &around.newest, &around.folders),
     })
 }
 
@@ -98,7 +114,9 @@ pub fn now(web: &Web, clock: &Clock, around: &Around) -> Now {
     };
     let act = match (status.state, status.waiting.as_slice(), web.app.thinking.doing()) {
         (Life::Waiting, [one], _) => one.title.clone(),
-        (Life::Waiting, [first, more @ ..], _) => format!("{}, and {} more", first.title, more.len()),
+        (Life::Waiting, [first, more @ ..], _) => {
+            format!("{}, and {} more", first.title, more.len() + around.unnamed())
+        }
         (Life::Idle, _, Doing::Resting { until, why }) => doing::resting(until, &why, clock),
         // The note is a sentence of its own, often a question.
         (Life::Thinking, _, Doing::Thinking { note, .. }) => format!("Thinking: {}", cut(&note, 160)),
@@ -109,7 +127,7 @@ pub fn now(web: &Web, clock: &Clock, around: &Around) -> Now {
         act: act.trim_end_matches('.').to_owned(),
         aside: doing::aside(web, clock),
         why: Some(why),
-        waiting: status.waiting.len(),
+        waiting: status.waiting.len() + around.unnamed(),
         pulse: pulse(web, clock),
     }
 }

@@ -115,6 +115,36 @@ table! {
     Owner "/watch/add" { POST pages::watch::add }
     Owner "/watch/rows" { GET pages::watch::rows }
     Owner "/watch/{id}/remove" { POST pages::watch::remove }
+    Owner "/tasks" { GET pages::tasks::tasks }
+    Owner "/tasks.md" { GET pages::tasks::tasks }
+    Owner "/tasks/rows" { GET pages::tasks::rows }
+    Owner "/tasks/new" { POST pages::tasks::act::make }
+    Owner "/tasks/bulk" { POST pages::tasks::act::bulk }
+    Owner "/tasks/{id}" { GET pages::tasks::one::task }
+    Owner "/tasks/{id}/part" { GET pages::tasks::one::fragment }
+    Owner "/tasks/{id}/approve" { POST pages::tasks::act::approve }
+    Owner "/tasks/{id}/veto" { POST pages::tasks::act::veto }
+    Owner "/tasks/{id}/pause" { POST pages::tasks::act::pause }
+    Owner "/tasks/{id}/resume" { POST pages::tasks::act::resume }
+    Owner "/tasks/{id}/cancel" { POST pages::tasks::act::cancel }
+    Owner "/tasks/{id}/retry" { POST pages::tasks::act::retry }
+    Owner "/tasks/{id}/backlog" { POST pages::tasks::act::backlog }
+    Owner "/tasks/{id}/unbacklog" { POST pages::tasks::act::unbacklog }
+    Owner "/tasks/{id}/complete" { POST pages::tasks::act::complete }
+    Owner "/tasks/{id}/modify" { POST pages::tasks::act::modify }
+    Owner "/tasks/{id}/move" { POST pages::tasks::act::place }
+    Owner "/tasks/{id}/put" { POST pages::tasks::act::put }
+    Owner "/agents" { GET pages::tasks::agents_page }
+    Owner "/agents.md" { GET pages::tasks::agents_page }
+    Owner "/approvals" { GET pages::approvals::approvals }
+    Owner "/approvals.md" { GET pages::approvals::approvals }
+    Owner "/approvals/rows" { GET pages::approvals::rows }
+    Owner "/approvals/batch" { POST pages::approvals::batch }
+    Owner "/approvals/rules" { POST pages::approvals::make_rule }
+    Owner "/approvals/rules/{id}/revoke" { POST pages::approvals::revoke_rule }
+    Owner "/approvals/{id}/approve" { POST pages::approvals::approve }
+    Owner "/approvals/{id}/reject" { POST pages::approvals::reject }
+    Owner "/approvals/{id}/revoke" { POST pages::approvals::revoke }
     Owner "/swarm/events" { GET pages::events::events }
     Owner "/swarm/events/rows" { GET pages::events::rows }
     Owner "/swarm/events/export" { GET pages::events::export::export }
@@ -165,6 +195,36 @@ table! {
     Admin "/api/login/code" { POST api::access::code }
     Admin "/api/login/password" { GET api::access::password, PUT api::access::set_password, DELETE api::access::remove_password }
     Admin "/settings/password" { POST pages::password::change }
+    Owner "/api/approvals" { GET api::approvals::approvals }
+    Owner "/api/approvals/batch" { POST api::approvals::batch }
+    Owner "/api/approvals/{id}" { GET api::approvals::approval }
+    Owner "/api/approvals/{id}/approve" { POST api::approvals::approve, PATCH api::approvals::approve }
+    Owner "/api/approvals/{id}/reject" { POST api::approvals::reject, PATCH api::approvals::reject }
+    Owner "/api/approvals/{id}/revoke" { POST api::approvals::revoke, PATCH api::approvals::revoke }
+    Owner "/api/tasks" { GET api::tasks::tasks, POST api::tasks::create }
+    Owner "/api/tasks/counts" { GET api::tasks::counts }
+    Owner "/api/tasks/backlog" { GET api::tasks::backlog }
+    Owner "/api/tasks/bulk" { POST api::tasks::bulk }
+    Owner "/api/tasks/{id}" { GET api::tasks::one }
+    Owner "/api/tasks/{id}/approve" { POST api::tasks::approve, PATCH api::tasks::approve }
+    Owner "/api/tasks/{id}/veto" { POST api::tasks::veto, PATCH api::tasks::veto }
+    Owner "/api/tasks/{id}/pause" { POST api::tasks::pause, PATCH api::tasks::pause }
+    Owner "/api/tasks/{id}/resume" { POST api::tasks::resume, PATCH api::tasks::resume }
+    Owner "/api/tasks/{id}/cancel" { POST api::tasks::cancel, PATCH api::tasks::cancel }
+    Owner "/api/tasks/{id}/retry" { POST api::tasks::retry, PATCH api::tasks::retry }
+    Owner "/api/tasks/{id}/unbacklog" { POST api::tasks::unbacklog, PATCH api::tasks::unbacklog }
+    Owner "/api/tasks/{id}/complete" { POST api::tasks::complete, PATCH api::tasks::complete }
+    Owner "/api/tasks/{id}/modify" { POST api::tasks::modify, PATCH api::tasks::modify }
+    Owner "/api/tasks/{id}/backlog" { POST api::tasks::lay_aside, PATCH api::tasks::lay_aside }
+    Owner "/api/tasks/{id}/move" { POST api::tasks::place, PATCH api::tasks::place }
+    Owner "/api/queue/status" { GET api::tasks::status }
+    Owner "/api/queue/position/{id}" { GET api::tasks::position }
+    Owner "/api/queue/agent/{name}" { GET api::tasks::agent }
+    Owner "/api/rules" { GET api::rules::rules, POST api::rules::create }
+    Owner "/api/rules/preview" { POST api::rules::preview }
+    Owner "/api/rules/suggestions" { GET api::rules::suggestions }
+    Owner "/api/rules/{id}/revoke" { POST api::rules::revoke }
+    Owner "/api/policy/explain" { POST api::rules::explain }
     Admin "/api/tokens" { GET api::access::tokens, POST api::access::create }
     Admin "/api/tokens/{name}" { DELETE api::access::revoke }
 }

@@ -16,14 +16,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::{Layer, ServiceExt};
-use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
-use tower_http::compression::{CompressionLayer, CompressionLevel};
 
 use crate::ask::BODY_BYTES_MAX;
 use crate::door::{self, Reached};
 use crate::stall::Stalling;
 use crate::web::{Web, WebParts};
-use crate::{headers, measure, routes};
+use crate::{headers, measure, press, routes};
 
 /// Connections at once; one more waits until another one has gone. Sockets of the live feed are counted apart.
 pub const CONNECTIONS_MAX: usize = 1_024;
@@ -44,8 +42,6 @@ const STALLED_SECONDS: u64 = 60;
 const DRAIN_SECONDS: u64 = 5;
 /// How long to wait when no connection can be taken, such as when no file handles are left, in milliseconds.
 const ACCEPT_PAUSE_MS: u64 = 200;
-/// Bytes from which on an answer is compressed.
-const COMPRESS_BYTES_MIN: u64 = 1_024;
 
 /// The place of a connection, and its mark in the figures.
 type Place = (OwnedSemaphorePermit, Held<Arc<Level>>);
@@ -57,13 +53,11 @@ pub fn router(parts: WebParts) -> Router {
 }
 
 fn assemble(web: &Web) -> Router {
-    let compressible = SizeAbove::new(COMPRESS_BYTES_MIN).and(NotForContentType::SSE).and(NotForContentType::IMAGES);
-    let compression = CompressionLayer::new().gzip(true).quality(CompressionLevel::Fastest).compress_when(compressible);
     routes::routed()
         .layer(from_fn_with_state(web.clone(), door::door))
         .layer(from_fn_with_state(web.clone(), measure::watch))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(compression)
+        .layer(from_fn(press::press))
         .layer(from_fn(headers::add))
         .with_state(web.clone())
 }

@@ -101,6 +101,20 @@ pub const VERBS: &[Verb] = &[
             leave: false,
         }),
     ),
+    verb(
+        "Make a task…",
+        "queue work todo new add",
+        "queued",
+        "timmy task add TITLE",
+        Act::Ask(Question {
+            route: "/tasks/new",
+            field: "title",
+            label: "What is to be done",
+            example: "Write the release notes",
+            leave: true,
+        }),
+    ),
+    verb("Decide what waits", "approve reject approval yes no", "waiting", "timmy approvals", Act::Go("/approvals")),
     verb("Stop watching a folder", "remove unwatch", "folder", "timmy watch remove DIR", Act::Go("/settings#folders")),
     verb(
         "Make a token",

@@ -54,7 +54,7 @@
   /* A button that is found again by its id does not keep a part from being drawn anew. */
   const onButton = slot => slot.contains(document.activeElement) && document.activeElement.matches("button[id]");
   const busy = (slot, lax) => slot.contains(document.activeElement) && document.activeElement !== document.body && !(lax && onButton(slot))
-    || $$("input:not([type=hidden]), textarea", slot).some(f => f.value !== f.defaultValue)
+    || $$("input:not([type=hidden]), textarea", slot).some(f => f.value !== f.defaultValue || f.checked !== f.defaultChecked)
     || $("details[open]", slot) || $(".htmx-request", slot);
 
   const timers = new WeakMap();

@@ -5,7 +5,7 @@ use std::fmt;
 
 use timmy_core::settings::{
     BackupSettings, ErrorFeedbackSettings, PrivacySettings, RetentionSettings, Settings, TalkSettings,
-    TelemetrySettings, ThinkingSettings, WatchSettings,
+    TelemetrySettings, ThinkingSettings, ToolsSettings, TrustSettings, WatchSettings,
 };
 use timmy_domain::settings::{KeyInfo, Section, Value};
 use timmy_domain::text::one_line;
@@ -110,6 +110,10 @@ pub struct Config {
     pub log: LogSettings,
     /// Traces for a collector.
     pub telemetry: TelemetrySettings,
+    /// What Timmy may do without being asked.
+    pub trust: TrustSettings,
+    /// The tools, and where they may work.
+    pub tools: ToolsSettings,
     /// The file of warnings and errors.
     pub error_log: ErrorLogSettings,
     /// Further providers, by name.
@@ -163,7 +167,7 @@ pub struct Inputs {
 
 impl Config {
     /// All sections: one line each.
-    pub fn sections(&mut self) -> [&mut dyn AnySection; 15] {
+    pub fn sections(&mut self) -> [&mut dyn AnySection; 17] {
         [
             &mut self.server,
             &mut self.cascade,
@@ -173,12 +177,14 @@ impl Config {
             &mut self.talk,
             &mut self.watch,
             &mut self.privacy,
+            &mut self.tools,
             &mut self.backup,
             &mut self.retention,
             &mut self.error_feedback,
             &mut self.log,
             &mut self.error_log,
             &mut self.telemetry,
+            &mut self.trust,
             &mut self.feed,
         ]
     }
@@ -307,6 +313,8 @@ impl Config {
             retention: self.retention.clone(),
             error_feedback: self.error_feedback.clone(),
             telemetry: self.telemetry.clone(),
+            trust: self.trust.clone(),
+            tools: self.tools.clone(),
         }
     }
 }

@@ -42,11 +42,17 @@ fn read(path: &str, text: &str) -> Option<Manifest> {
     let table: toml::Table = text.parse().ok()?;
     let name = table.get("package")?.get("name")?.as_str()?.to_owned();
     let mut dependencies = Vec::new();
-    for (section, dev) in [("dependencies", false), ("build-dependencies", false), ("dev-dependencies", true)] {
-        let Some(entries) = table.get(section).and_then(toml::Value::as_table) else { continue };
-        let heading = line_of(text, |line| line.trim() == format!("[{section}]"), 0);
-        for name in entries.keys() {
-            dependencies.push(Dependency { name: name.clone(), dev, line: line_of(text, |l| names(l, name), heading) });
+    // Those of one kind of system only stand in tables of the same form below its name.
+    let systems = table.get("target").and_then(toml::Value::as_table).into_iter().flatten();
+    let systems = systems.filter_map(|(system, table)| Some((format!("target.'{system}'."), table.as_table()?)));
+    for (prefix, table) in std::iter::once((String::new(), &table)).chain(systems) {
+        for (section, dev) in [("dependencies", false), ("build-dependencies", false), ("dev-dependencies", true)] {
+            let Some(entries) = table.get(section).and_then(toml::Value::as_table) else { continue };
+            let heading = line_of(text, |line| line.trim() == format!("[{prefix}{section}]"), 0);
+            for name in entries.keys() {
+                let line = line_of(text, |l| names(l, name), heading);
+                dependencies.push(Dependency { name: name.clone(), dev, line });
+            }
         }
     }
     let mut targets = Vec::new();
@@ -93,6 +99,13 @@ mod tests {
         let lines: Vec<_> = manifests[0].dependencies.iter().map(|d| (d.name.as_str(), d.dev, d.line)).collect();
         assert_eq!(lines, [("serde", false, 4), ("serde", true, 7)]);
         assert_eq!(manifests[0].targets, ["src/y.rs"]);
+    }
+
+    #[test]
+    fn dependencies_of_one_kind_of_system_count_as_well() {
+        let text = "[package]\nname = \"x\"\n[target.'cfg(unix)'.dependencies]\nserde = \"1\"\n";
+        let manifests = all(&Tree::of(&[("crates/x/Cargo.toml", text)]));
+        assert_eq!(manifests[0].dependencies, [Dependency { name: "serde".into(), dev: false, line: 4 }]);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! What each event carries. Bodies only grow: new fields are optional or have a default.
+//!
+//! long because: one table, with the body of every event.
 
 use serde::{Deserialize, Serialize};
 
 use crate::observation::ObservationKind;
 use crate::thought::{Place, SeedType};
-use crate::{MessageId, ThoughtId, Timestamp};
+use crate::{ApprovalId, Digest, MessageId, RuleId, TaskId, ThoughtId, Timestamp};
 
 macro_rules! bodies {
     ($( $(#[doc = $doc:literal])+ $name:ident { $( $(#[doc = $fdoc:literal])+ $field:ident : $ty:ty, )* } )*) => {
@@ -403,5 +405,372 @@ bodies! {
     MindChanged {
         /// Which files, relative to `mind/`, at most 20.
         files: Vec<String>,
+    }
+    /// Something is to be done.
+    TaskCreated {
+        /// Which task.
+        task_id: TaskId,
+        /// Its title.
+        title: String,
+        /// What kind of work it is.
+        task_type: String,
+        /// How soon it is wanted.
+        priority: String,
+        /// Where it stands.
+        status: String,
+        /// Which agent is to do it.
+        assigned_to: String,
+    }
+    /// A task may be begun.
+    TaskApproved {
+        /// Which task.
+        task_id: TaskId,
+        /// Its title.
+        title: String,
+        /// Why, in words; empty when nothing was said.
+        reason: String,
+    }
+    /// The owner does not want it.
+    TaskVetoed {
+        /// Which task.
+        task_id: TaskId,
+        /// Its title.
+        title: String,
+        /// Why, in words; empty when nothing was said.
+        reason: String,
+    }
+    /// The work was stopped for now.
+    TaskPaused {
+        /// Which task.
+        task_id: TaskId,
+        /// Its title.
+        title: String,
+        /// Why, in words; empty when nothing was said.
+        reason: String,
+    }
+    /// The work goes on.
+    TaskResumed {
+        /// Which task.
+        task_id: TaskId,
+        /// Its title.
+        title: String,
+        /// Why, in words; empty when nothing was said.
+        reason: String,
+    }
+    /// It was stopped for good.
+    TaskCancelled {
+        /// Which task.
+        task_id: TaskId,
+        /// Its title.
+        title: String,
+        /// Why, in words; empty when nothing was said.
+        reason: String,
+    }
+    /// It is begun again.
+    TaskRetried {
+        /// Which task.
+        task_id: TaskId,
+        /// Its title.
+        title: String,
+        /// Why, in words; empty when nothing was said.
+        reason: String,
+    }
+    /// It was laid aside.
+    TaskBacklogged {
+        /// Which task.
+        task_id: TaskId,
+        /// Its title.
+        title: String,
+        /// Why, in words; empty when nothing was said.
+        reason: String,
+    }
+    /// It was taken up again.
+    TaskUnbacklogged {
+        /// Which task.
+        task_id: TaskId,
+        /// Its title.
+        title: String,
+        /// Why, in words; empty when nothing was said.
+        reason: String,
+    }
+    /// The work waits for the owner's word.
+    TaskWaiting {
+        /// Which task.
+        task_id: TaskId,
+        /// Its title.
+        title: String,
+        /// Why, in words; empty when nothing was said.
+        reason: String,
+    }
+    /// What it says was changed.
+    TaskModified {
+        /// Which task.
+        task_id: TaskId,
+        /// Its title.
+        title: String,
+        /// The fields that changed.
+        changed: Vec<String>,
+    }
+    /// It has another place.
+    TaskReordered {
+        /// Which task.
+        task_id: TaskId,
+        /// Its title.
+        title: String,
+        /// The priority among whose tasks it stands.
+        priority: String,
+    }
+    /// A worker begins.
+    TaskStarted {
+        /// Which task.
+        task_id: TaskId,
+        /// Its title.
+        title: String,
+        /// Which attempt this is, from 1.
+        attempt: u32,
+    }
+    /// What it needs is not there.
+    TaskPostponed {
+        /// Which task.
+        task_id: TaskId,
+        /// Its title.
+        title: String,
+        /// What is missing.
+        reason: String,
+    }
+    /// It is done.
+    TaskCompleted {
+        /// Which task.
+        task_id: TaskId,
+        /// Its title.
+        title: String,
+        /// How often it was begun.
+        attempts: u32,
+    }
+    /// The work did not go well.
+    TaskFailed {
+        /// Which task.
+        task_id: TaskId,
+        /// Its title.
+        title: String,
+        /// Why, in words; empty when nothing was said.
+        reason: String,
+        /// When it is tried again; `None` when it is not.
+        retry_at: Option<Timestamp>,
+    }
+    /// Its worker went away.
+    TaskRecycled {
+        /// Which task.
+        task_id: TaskId,
+        /// Its title.
+        title: String,
+        /// How often it was begun.
+        attempts: u32,
+    }
+    /// Its workers went away each time.
+    TaskQuarantined {
+        /// Which task.
+        task_id: TaskId,
+        /// Its title.
+        title: String,
+        /// How often it was begun.
+        attempts: u32,
+    }
+    /// What was left of the last run was looked through at the start.
+    QueueDrained {
+        /// Tasks that were begun again, since their worker went away.
+        recycled: u64,
+        /// Tasks that were laid aside, since nobody here can do them.
+        backlogged: u64,
+        /// Tasks that wait for the owner.
+        skipped: u64,
+        /// Tasks that were set aside, since their worker went away too often.
+        failed: u64,
+    }
+    /// A tool is about to be used.
+    ToolCalled {
+        /// The tool.
+        tool: String,
+        /// The hash of what exactly it does.
+        plan_hash: Digest,
+    }
+    /// A tool was used: the receipt.
+    ToolCompleted {
+        /// The tool.
+        tool: String,
+        /// The hash of what exactly it did.
+        plan_hash: Digest,
+        /// Files that were read or changed, as far as they are named.
+        files: Vec<String>,
+        /// Hosts that were asked.
+        hosts: Vec<String>,
+        /// Bytes that came in.
+        bytes_in: u64,
+        /// Bytes that went out.
+        bytes_out: u64,
+        /// How long it took, in milliseconds.
+        duration_ms: u64,
+        /// Whether there was more than is told.
+        truncated: bool,
+        /// Whether the effect was there already, from a run that was cut off.
+        was_done: bool,
+    }
+    /// A tool could not be used, or what it tried did not work.
+    ToolFailed {
+        /// The tool.
+        tool: String,
+        /// The hash of what exactly it was to do; `None` when there was no plan.
+        plan_hash: Option<Digest>,
+        /// What went wrong.
+        reason: String,
+    }
+    /// Something waits for the owner's word.
+    ApprovalRequested {
+        /// Which approval.
+        approval_id: ApprovalId,
+        /// What it is about, as kind and id with a colon between.
+        subject: String,
+        /// The question in one line.
+        title: String,
+        /// How risky it is, from 0 to 100.
+        risk: u8,
+        /// The hash of the plan that a yes would be bound to.
+        plan_hash: Option<Digest>,
+        /// When the question lapses.
+        expires_at: Timestamp,
+    }
+    /// The owner said yes.
+    ApprovalApproved {
+        /// Which approval.
+        approval_id: ApprovalId,
+        /// What it is about, as kind and id with a colon between.
+        subject: String,
+        /// The question in one line.
+        title: String,
+        /// Who did it: the actor, and through which key.
+        by: String,
+        /// Why, in their words; empty when nothing was said.
+        reason: String,
+    }
+    /// The owner said no.
+    ApprovalRejected {
+        /// Which approval.
+        approval_id: ApprovalId,
+        /// What it is about, as kind and id with a colon between.
+        subject: String,
+        /// The question in one line.
+        title: String,
+        /// Who did it: the actor, and through which key.
+        by: String,
+        /// Why, in their words; empty when nothing was said.
+        reason: String,
+    }
+    /// Nobody answered in time, or a yes was not used in time.
+    ApprovalExpired {
+        /// Which approval.
+        approval_id: ApprovalId,
+        /// What it is about, as kind and id with a colon between.
+        subject: String,
+        /// The question in one line.
+        title: String,
+        /// Who did it: the actor, and through which key.
+        by: String,
+        /// Why, in their words; empty when nothing was said.
+        reason: String,
+    }
+    /// Another question took its place.
+    ApprovalSuperseded {
+        /// Which approval.
+        approval_id: ApprovalId,
+        /// What it is about, as kind and id with a colon between.
+        subject: String,
+        /// The question in one line.
+        title: String,
+        /// Who did it: the actor, and through which key.
+        by: String,
+        /// Why, in their words; empty when nothing was said.
+        reason: String,
+    }
+    /// Whoever asked no longer wants it.
+    ApprovalWithdrawn {
+        /// Which approval.
+        approval_id: ApprovalId,
+        /// What it is about, as kind and id with a colon between.
+        subject: String,
+        /// The question in one line.
+        title: String,
+        /// Who did it: the actor, and through which key.
+        by: String,
+        /// Why, in their words; empty when nothing was said.
+        reason: String,
+    }
+    /// The yes was used.
+    ApprovalConsumed {
+        /// Which approval.
+        approval_id: ApprovalId,
+        /// What it is about, as kind and id with a colon between.
+        subject: String,
+        /// The question in one line.
+        title: String,
+        /// Who did it: the actor, and through which key.
+        by: String,
+        /// Why, in their words; empty when nothing was said.
+        reason: String,
+    }
+    /// The owner took the yes back.
+    ApprovalRevoked {
+        /// Which approval.
+        approval_id: ApprovalId,
+        /// What it is about, as kind and id with a colon between.
+        subject: String,
+        /// The question in one line.
+        title: String,
+        /// Who did it: the actor, and through which key.
+        by: String,
+        /// Why, in their words; empty when nothing was said.
+        reason: String,
+    }
+    /// Something was refused without asking.
+    PolicyDenied {
+        /// The tool that was to be used.
+        tool: String,
+        /// The rule that refused it.
+        rule: String,
+        /// What it found, in words.
+        why: String,
+        /// The hash of the plan.
+        plan_hash: Digest,
+    }
+    /// The owner turned the strict profile on or off.
+    GoldenChanged {
+        /// Whether it is on.
+        on: bool,
+    }
+    /// The owner made a rule.
+    RuleCreated {
+        /// Which rule.
+        rule_id: RuleId,
+        /// What it allows, in one line.
+        title: String,
+        /// Who made it, and through which key.
+        by: String,
+    }
+    /// The owner took a rule back.
+    RuleRevoked {
+        /// Which rule.
+        rule_id: RuleId,
+        /// What it allowed, in one line.
+        title: String,
+        /// Who took it back, and through which key.
+        by: String,
+    }
+    /// The owner's answers suggest a rule.
+    RuleSuggested {
+        /// What it would allow, in one line.
+        title: String,
+        /// How often the owner said yes to this shape.
+        approvals: u64,
+        /// Names the shape, so that it is suggested once.
+        shape: Digest,
     }
 }

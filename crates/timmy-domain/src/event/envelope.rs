@@ -24,7 +24,7 @@ struct Envelope<'r> {
 }
 
 impl Record {
-    /// Writes the envelope of decisions §4 as one line of JSON, with its line break, to the end of `out`.
+    /// Writes the envelope of the live feed as one line of JSON, with its line break, to the end of `out`.
     pub fn write_envelope(&self, out: &mut Vec<u8>) {
         let before = out.len();
         // A body with a line break was not written by this house; it would break the line.

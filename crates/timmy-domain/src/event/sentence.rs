@@ -32,6 +32,11 @@ fn quote(text: &str) -> String {
     cut(&one_line(text), QUOTE_CHARS_MAX)
 }
 
+/// The reason behind a sentence, when one was given.
+fn because(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(" ({})", quote(reason)) }
+}
+
 impl Event {
     /// The event in one safe line of plain text.
     #[must_use]
@@ -121,6 +126,60 @@ impl Event {
             Self::MindRenewed(e) if e.history => "The history of the mind was gone and begins anew".to_owned(),
             Self::MindRenewed(e) => format!("Gone from the mind and written anew: {}", quote(&e.files.join(", "))),
             Self::MindChanged(e) => format!("Mind edited: {}", quote(&e.files.join(", "))),
+            Self::TaskCreated(e) => format!("New task: {}", quote(&e.title)),
+            Self::TaskApproved(e) => format!("Task approved: {}{}", quote(&e.title), because(&e.reason)),
+            Self::TaskVetoed(e) => format!("Task vetoed: {}{}", quote(&e.title), because(&e.reason)),
+            Self::TaskModified(e) => format!("Task changed ({}): {}", e.changed.join(", "), quote(&e.title)),
+            Self::TaskPaused(e) => format!("Task paused: {}{}", quote(&e.title), because(&e.reason)),
+            Self::TaskResumed(e) => format!("Task goes on: {}{}", quote(&e.title), because(&e.reason)),
+            Self::TaskCancelled(e) => format!("Task cancelled: {}{}", quote(&e.title), because(&e.reason)),
+            Self::TaskRetried(e) => format!("Task begun again: {}{}", quote(&e.title), because(&e.reason)),
+            Self::TaskBacklogged(e) => format!("Task laid aside: {}{}", quote(&e.title), because(&e.reason)),
+            Self::TaskUnbacklogged(e) => format!("Task taken up again: {}{}", quote(&e.title), because(&e.reason)),
+            Self::TaskReordered(e) => format!("Task moved among the {} ones: {}", e.priority, quote(&e.title)),
+            Self::TaskStarted(e) => format!("Task begun: {}", quote(&e.title)),
+            Self::TaskWaiting(e) => format!("Task waits for your word: {}{}", quote(&e.title), because(&e.reason)),
+            Self::TaskPostponed(e) => format!("Task waits{}: {}", because(&e.reason), quote(&e.title)),
+            Self::TaskCompleted(e) => format!("Task done: {}", quote(&e.title)),
+            Self::TaskFailed(e) => {
+                let then = if e.retry_at.is_some() { ", to be tried again" } else { "" };
+                format!("Task failed{then}: {}{}", quote(&e.title), because(&e.reason))
+            }
+            Self::TaskRecycled(e) => format!("Task begun again, its worker went away: {}", quote(&e.title)),
+            Self::TaskQuarantined(e) => {
+                format!(
+                    "Task set aside after {}: {}",
+                    plural(e.attempts.into(), "attempt", "attempts"),
+                    quote(&e.title)
+                )
+            }
+            Self::QueueDrained(e) => format!(
+                "At the start: {} begun again, {} laid aside, {} waiting for you, {} set aside",
+                e.recycled, e.backlogged, e.skipped, e.failed
+            ),
+            Self::ToolCalled(e) => format!("Uses the tool {}", one_line(&e.tool)),
+            Self::ToolCompleted(e) => format!("Used the tool {} in {} ms", one_line(&e.tool), e.duration_ms),
+            Self::ToolFailed(e) => format!("The tool {} failed{}", one_line(&e.tool), because(&e.reason)),
+            Self::ApprovalRequested(e) => format!("Waits for your word: {} (risk {})", quote(&e.title), e.risk),
+            Self::ApprovalApproved(e) => format!("Approved: {}{}", quote(&e.title), because(&e.reason)),
+            Self::ApprovalRejected(e) => format!("Rejected: {}{}", quote(&e.title), because(&e.reason)),
+            Self::ApprovalExpired(e) => {
+                format!("Expired unanswered or unused: {}{}", quote(&e.title), because(&e.reason))
+            }
+            Self::ApprovalSuperseded(e) => {
+                format!("Replaced by another question: {}{}", quote(&e.title), because(&e.reason))
+            }
+            Self::ApprovalWithdrawn(e) => format!("No longer asked for: {}{}", quote(&e.title), because(&e.reason)),
+            Self::ApprovalConsumed(e) => format!("Done with your yes: {}{}", quote(&e.title), because(&e.reason)),
+            Self::ApprovalRevoked(e) => format!("The yes was taken back: {}{}", quote(&e.title), because(&e.reason)),
+            Self::PolicyDenied(e) => format!("{} refused by {}: {}", quote(&e.tool), quote(&e.rule), quote(&e.why)),
+            Self::GoldenChanged(e) if e.on => "Timmy asks again before anything with an outside effect".to_owned(),
+            Self::GoldenChanged(_) => "GOLDEN_TIMMY is off: only risk decides what Timmy asks about".to_owned(),
+            Self::RuleCreated(e) => format!("A rule was made: {}", quote(&e.title)),
+            Self::RuleRevoked(e) => format!("A rule was taken back: {}", quote(&e.title)),
+            Self::RuleSuggested(e) => {
+                format!("A rule is suggested after {}: {}", plural(e.approvals, "yes", "times yes"), quote(&e.title))
+            }
             Self::Unknown { name, .. } => format!("{} (this version does not know the event)", quote(name)),
         }
     }

@@ -132,7 +132,7 @@ pub(super) fn of(path: &str) -> Kind {
 }
 
 /// Whether a file or folder of this name is left out of a look: hidden, made by tools, or secret.
-pub(super) fn is_left_out(name: &str, is_folder: bool) -> bool {
+pub(crate) fn is_left_out(name: &str, is_folder: bool) -> bool {
     name.starts_with('.') || is_secret(name) || (is_folder && FOLDERS_LEFT_OUT.contains(&name))
 }
 
@@ -143,7 +143,7 @@ pub(super) fn is_path_left_out(path: &str, depth: usize) -> bool {
 }
 
 /// Whether a name promises keys or passwords. Such a file is never opened and never named.
-fn is_secret(name: &str) -> bool {
+pub(crate) fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SECRET_ENDINGS.iter().any(|e| name.ends_with(e)) || SECRET_BEGINNINGS.iter().any(|b| name.starts_with(b))
 }

@@ -5,20 +5,25 @@ use super::*;
 
 const BOUNDS: Bounds = Bounds { time: Duration::from_secs(20), output_bytes: 64 * 1024 };
 
+fn house(program: &str) -> Run {
+    Run::new(program, Policy::vouched().lets(["GIVEN"]))
+}
+
 fn shell(script: &str) -> Run {
-    Run::new("sh").arg("-c").arg(script)
+    house("sh").arg("-c").arg(script)
 }
 
-/// Whether a process still runs; one that is dead and waits to be reaped does not.
-fn runs(pid: &str) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
-    stat.rsplit(')').next().is_some_and(|rest| !rest.trim().is_empty() && !rest.trim().starts_with('Z'))
+/// How many processes have `mark` among their arguments. Inside the fence their numbers are other ones.
+fn running(mark: &str) -> usize {
+    let all = fs::read_dir("/proc").unwrap().flatten();
+    let lines = all.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
+    lines.filter(|line| line.split(|byte| *byte == 0).any(|word| word == mark.as_bytes())).count()
 }
 
-/// Waits until the process no longer runs; gives up after many tries.
-async fn ends(pid: &str) -> bool {
-    for _ in 0..500 {
-        if !runs(pid) {
+/// Waits until so many processes have `mark` among their arguments; gives up after many tries.
+async fn becomes(mark: &str, wanted: usize) -> bool {
+    for _ in 0..1_000 {
+        if running(mark) == wanted {
             return true;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
@@ -28,53 +33,70 @@ async fn ends(pid: &str) -> bool {
 
 #[tokio::test]
 async fn a_child_sees_only_the_environment_it_is_given() {
-    let output = Run::new("env").env("GIVEN", "yes").run(BOUNDS).await.unwrap().whole().unwrap();
+    let output = house("env").env("GIVEN", "yes").run(BOUNDS).await.unwrap().whole().unwrap();
     let mut lines: Vec<String> = String::from_utf8(output).unwrap().lines().map(str::to_owned).collect();
     lines.sort();
-    assert_eq!(lines, ["GIVEN=yes", "LC_ALL=C.UTF-8", &format!("PATH={PATH_STANDARD}")]);
+    let [given, home, language, path, passing] = &lines[..] else { panic!("{lines:?}") };
+    assert_eq!((given.as_str(), language.as_str()), ("GIVEN=yes", "LC_ALL=C.UTF-8"));
+    assert_eq!(*path, format!("PATH={PATH_STANDARD}"));
+    let private = home.strip_prefix("HOME=").and_then(|home| home.strip_suffix("/home")).unwrap();
+    assert_eq!(*passing, format!("TMPDIR={private}/tmp"));
+    assert!(!Path::new(private).exists(), "{private} goes with the child");
+    let refused = house("env").env("LD_PRELOAD", "x").run(BOUNDS).await.unwrap_err();
+    assert!(matches!(refused, ToolError::Refused { code: "sandbox_policy", .. }), "{refused}");
 }
 
 #[tokio::test]
 async fn an_argument_is_one_argument_and_no_shell_reads_it() {
-    let run = Run::new("printf").args(["%s|", "$(id)", "a b; *", "--help"]).run(BOUNDS).await.unwrap();
+    let run = house("printf").args(["%s|", "$(id)", "a b; *", "--help"]).run(BOUNDS).await.unwrap();
     assert_eq!(String::from_utf8(run.whole().unwrap()).unwrap(), "$(id)|a b; *|--help|");
 }
 
 #[tokio::test]
 async fn a_child_has_nothing_to_read() {
-    let output = Run::new("cat").run(BOUNDS).await.unwrap();
+    let output = house("cat").run(BOUNDS).await.unwrap();
     assert_eq!(output.whole().unwrap(), b"");
 }
 
 #[tokio::test]
 async fn a_child_that_takes_too_long_dies_with_everything_it_started() {
-    let folder = tempfile::tempdir().unwrap();
-    let run = shell("sleep 600 & echo $! > grandchild; echo $$ > child; wait").folder(folder.path());
-    let error = run.run(Bounds { time: Duration::from_millis(700), ..BOUNDS }).await.unwrap_err();
-    assert!(matches!(error, ToolError::TimedOut { .. }), "{error}");
-    for name in ["child", "grandchild"] {
-        let pid = fs::read_to_string(folder.path().join(name)).unwrap();
-        assert!(ends(&pid).await, "{name} {pid} still runs");
-    }
+    let mark = format!("600.1{}", std::process::id());
+    let run = shell(&format!("sleep {mark} & sleep {mark} & wait"));
+    let short = Bounds { time: Duration::from_secs(3), ..BOUNDS };
+    let (ended, seen) = tokio::join!(run.run(short), becomes(&mark, 2));
+    assert!(seen, "the grandchildren ran");
+    assert!(matches!(ended, Err(ToolError::TimedOut { .. })), "{ended:?}");
+    assert!(becomes(&mark, 0).await, "{mark} still runs");
 }
 
 #[tokio::test]
 async fn a_run_that_is_dropped_dies_with_everything_it_started() {
-    let folder = tempfile::tempdir().unwrap();
-    let run = shell("sleep 600 & echo $! > draft; mv draft grandchild; wait").folder(folder.path());
+    let mark = format!("600.2{}", std::process::id());
+    let run = shell(&format!("sleep {mark} & sleep {mark} & wait"));
     let task = tokio::spawn(async move { run.run(BOUNDS).await });
-    let file = folder.path().join("grandchild");
-    while !file.exists() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    assert!(becomes(&mark, 2).await, "the grandchildren run");
     task.abort();
-    let pid = fs::read_to_string(&file).unwrap();
-    assert!(ends(&pid).await, "{pid} still runs");
+    assert!(becomes(&mark, 0).await, "{mark} still runs");
+}
+
+#[tokio::test]
+async fn what_a_child_left_behind_ends_with_it() {
+    let mark = format!("600.3{}", std::process::id());
+    let output = shell(&format!("sleep {mark} & echo done")).run(BOUNDS).await.unwrap();
+    assert_eq!(output.whole().unwrap(), b"done\n");
+    assert!(becomes(&mark, 0).await, "{mark} still runs");
+}
+
+#[tokio::test]
+async fn a_child_reads_what_it_is_given_and_then_the_end() {
+    let long = vec![b'x'; 300_000];
+    let output = house("cat").stdin(long.clone()).run(Bounds { output_bytes: 400_000, ..BOUNDS }).await.unwrap();
+    assert_eq!(output.whole().unwrap(), long);
 }
 
 #[tokio::test]
 async fn a_child_that_writes_too_much_is_stopped_and_said_so() {
-    let output = Run::new("yes").run(Bounds { output_bytes: 1_000, ..BOUNDS }).await.unwrap();
+    let output = house("yes").run(Bounds { output_bytes: 1_000, ..BOUNDS }).await.unwrap();
     assert!(output.truncated);
     assert_eq!(output.stdout.len(), 1_000);
     let error = output.whole().unwrap_err();
@@ -85,9 +107,9 @@ async fn a_child_that_writes_too_much_is_stopped_and_said_so() {
 
 #[tokio::test]
 async fn failures_are_told_apart_and_safe_to_show() {
-    let missing = Run::new("timmy-no-such-program").run(BOUNDS).await.unwrap_err();
+    let missing = house("timmy-no-such-program").run(BOUNDS).await.unwrap_err();
     assert!(matches!(&missing, ToolError::NotInstalled { program } if program == "timmy-no-such-program"));
-    let nowhere = Run::new("env").folder(Path::new("/nowhere/at/all")).run(BOUNDS).await.unwrap_err();
+    let nowhere = house("env").folder(Path::new("/nowhere/at/all")).run(BOUNDS).await.unwrap_err();
     assert!(matches!(nowhere, ToolError::Io { .. }), "{nowhere}");
     let output = shell("echo first >&2; printf 'fatal: \\033[31mred\\n\\n' >&2; exit 3").run(BOUNDS).await.unwrap();
     let failed = output.whole().unwrap_err();

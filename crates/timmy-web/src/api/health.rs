@@ -53,6 +53,7 @@ pub async fn health(State(web): State<Web>, _: Visit, Asked(wanted): Asked<Probe
     let gathered = everything(&web).await?;
     let (stats, machine) = (web.app.ctx.store.stats(), &gathered.machine);
     let parts: Vec<Value> = web.app.ctx.reports.all().iter().map(part).collect();
+    let fence = timmy_tools::sandbox::fence().await;
     let providers: Vec<Value> = web.app.ctx.cascade.status().iter().map(provider).collect();
     Ok(answer(&json!({
         "parts": parts,
@@ -82,6 +83,7 @@ pub async fn health(State(web): State<Web>, _: Visit, Asked(wanted): Asked<Probe
         },
         "resources": gathered.resources,
         "routines": gathered.routines.iter().map(routine).collect::<Vec<_>>(),
+        "sandbox": {"tier": fence.tier.name(), "missing": fence.missing, "hint": fence.hint},
         "telemetry": web.app.ctx.telemetry.endpoint(),
         "home": web.home,
         "version": web.version,

@@ -70,6 +70,7 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         "palette.js": JS,
         "live.js": JS,
         "talk.js": JS,
+        "tasks.js": JS,
         "htmx.min.js": JS,
         "icons.svg": SVG,
         "state-idle.svg": SVG,

@@ -127,6 +127,23 @@ impl Clock {
         format!("{}-{:02}{:02}", t.date(), t.hour(), t.minute())
     }
 
+    /// As a field for a day and a time writes it: `2026-11-20T14:12`.
+    #[must_use]
+    pub fn field(&self, at: Timestamp) -> String {
+        let t = self.local(at);
+        format!("{}T{:02}:{:02}", t.date(), t.hour(), t.minute())
+    }
+
+    /// What such a field says; `None` when it is no time. Without an offset it is a time at the place of the house.
+    #[must_use]
+    pub fn typed(&self, text: &str) -> Option<Timestamp> {
+        let (hours, minutes, _) = self.offset.as_hms();
+        let sign = if hours < 0 || minutes < 0 { '-' } else { '+' };
+        let offset = format!("{sign}{:02}:{:02}", hours.unsigned_abs(), minutes.unsigned_abs());
+        let whole = |seconds: &str| Timestamp::parse(&format!("{text}{seconds}{offset}")).ok();
+        Timestamp::parse(text).ok().or_else(|| whole(":00")).or_else(|| whole(""))
+    }
+
     /// The hour a time lies in, as `14:00`.
     #[must_use]
     pub fn hour(&self, at: Timestamp) -> String {

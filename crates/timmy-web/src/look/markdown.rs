@@ -17,6 +17,7 @@ mod log;
 mod mind;
 mod settings;
 mod talk;
+mod work;
 
 /// A page that has a twin.
 pub trait Twin {

@@ -4,6 +4,7 @@
 //! the one exception is [`icon`], which is made of names this crate owns.
 
 pub mod absent;
+pub mod approvals;
 pub mod assets;
 pub mod backups;
 pub mod clock;
@@ -26,6 +27,7 @@ pub mod settings;
 pub mod shell;
 pub mod state;
 pub mod talk;
+pub mod tasks;
 pub mod thinking;
 pub mod words;
 

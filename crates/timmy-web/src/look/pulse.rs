@@ -43,7 +43,7 @@ pub struct Drawn {
     pub height: u8,
     /// Where the spark stands, in pixels, when there is one.
     pub spark: Option<u8>,
-    /// The class; empty for a minute in which nothing happened.
+    /// The class.
     pub class: &'static str,
 }
 
@@ -60,23 +60,27 @@ impl Pulse {
         Self { bars: [Bar::default(); PULSE_MINUTES], label: "Last 60 minutes: quiet.".to_owned(), axis: Vec::new() }
     }
 
-    /// The bars for a drawing `tall` pixels high; 8 of them are kept free on top for sparks.
+    /// The bars for a drawing `tall` pixels high; 8 of them are kept free on top for sparks. A minute in which nothing
+    /// happened has none: one dashed line stands for all of those.
     #[must_use]
     pub fn drawn(&self, tall: u8) -> Vec<Drawn> {
         let room = u16::from(tall.saturating_sub(8));
         let bar = |(at, bar): (usize, &Bar)| {
+            if bar.height == 0 && !bar.spark {
+                return None;
+            }
             let steps = u16::from(bar.height.min(BAR_STEPS_MAX));
             let height = u8::try_from(steps * room / u16::from(BAR_STEPS_MAX)).unwrap_or(0).max(2);
             let y = tall.saturating_sub(height);
-            Drawn {
+            Some(Drawn {
                 x: percent(at, PULSE_MINUTES),
                 y,
                 height,
                 spark: bar.spark.then(|| y.saturating_sub(4)),
-                class: if bar.height == 0 && !bar.spark { "" } else { bar.tone.name() },
-            }
+                class: bar.tone.name(),
+            })
         };
-        self.bars.iter().enumerate().map(bar).collect()
+        self.bars.iter().enumerate().filter_map(bar).collect()
     }
 }
 
@@ -137,11 +141,10 @@ mod tests {
         pulse.bars[0] = Bar { height: 10, tone: Tone::Voice, spark: false };
         pulse.bars[59] = Bar { height: 200, tone: Tone::Ember, spark: true };
         let drawn = pulse.drawn(24);
-        assert_eq!(drawn.len(), PULSE_MINUTES);
+        assert_eq!(drawn.len(), 2, "quiet minutes have no bar");
         assert!(drawn.iter().all(|bar| bar.y + bar.height == 24));
         assert_eq!((drawn[0].y, drawn[0].class), (8, "voice"));
-        assert_eq!((drawn[1].height, drawn[1].class), (2, ""));
-        assert_eq!(drawn[59].spark, Some(4));
-        assert_eq!(drawn[59].x, "98.33%");
+        assert_eq!(drawn[1].spark, Some(4));
+        assert_eq!(drawn[1].x, "98.33%");
     }
 }

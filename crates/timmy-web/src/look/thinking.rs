@@ -78,6 +78,12 @@ impl ThoughtView {
         place_icon(self.place)
     }
 
+    /// The act that changes whether it is kept.
+    #[must_use]
+    pub fn keeping(&self) -> &'static str {
+        if self.kept { "release" } else { "keep" }
+    }
+
     /// Whether it is the owner's own sentence.
     #[must_use]
     pub fn by_owner(&self) -> bool {

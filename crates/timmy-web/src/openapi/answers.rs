@@ -4,7 +4,11 @@
 mod house;
 mod keys;
 mod mind;
+mod trust;
+mod work;
 
 pub use house::{Alive, Folder, Greeting, Health, Ready, Refused, Status, Verified};
 pub use keys::{Backups, LoginCode, MadeBackup, NewToken, PasswordState, Revoked, Setting, Token};
 pub use mind::{Completed, Event, Message, Paused, Providers, Reply, Stopped, Thought};
+pub use trust::{Approval, BatchItem, Explained, Rule, RuleRevoked, RuleSuggestion};
+pub use work::{Queue, Task, TaskCounts, TaskDone, TaskPosition};

@@ -100,6 +100,11 @@ impl Call {
         Self::new("PUT", path, id, summary)
     }
 
+    /// Changes what is at `path`.
+    pub fn patch(path: &'static str, id: &'static str, summary: &'static str) -> Self {
+        Self::new("PATCH", path, id, summary)
+    }
+
     /// Takes something away.
     pub fn delete(path: &'static str, id: &'static str, summary: &'static str) -> Self {
         Self::new("DELETE", path, id, summary)
@@ -245,6 +250,7 @@ fn method(verb: &str) -> HttpMethod {
     match verb {
         "POST" => HttpMethod::Post,
         "PUT" => HttpMethod::Put,
+        "PATCH" => HttpMethod::Patch,
         "DELETE" => HttpMethod::Delete,
         _ => HttpMethod::Get,
     }
@@ -253,7 +259,7 @@ fn method(verb: &str) -> HttpMethod {
 /// The group a call belongs to, by its address.
 fn tag(path: &str) -> &'static str {
     /// Beginnings of addresses, the longer ones first.
-    const TAGS: [(&str, &str); 9] = [
+    const TAGS: [(&str, &str); 14] = [
         ("/thinking/", "Thinking"),
         ("/api/chat", "Conversation"),
         ("/api/messages", "Conversation"),
@@ -263,6 +269,11 @@ fn tag(path: &str) -> &'static str {
         ("/api/watch", "Watched folders"),
         ("/api/login", "Keys"),
         ("/api/tokens", "Keys"),
+        ("/api/tasks", "Tasks"),
+        ("/api/queue", "Tasks"),
+        ("/api/approvals", "Approvals"),
+        ("/api/rules", "Approvals"),
+        ("/api/policy", "Approvals"),
     ];
     TAGS.iter().find(|(beginning, _)| path.starts_with(beginning)).map_or("House", |(_, tag)| tag)
 }

@@ -5,13 +5,16 @@ use utoipa::openapi::schema::ObjectBuilder;
 use utoipa::openapi::{Ref, RefOr, Schema};
 
 use super::answers::{
-    Alive, Backups, Completed, Event, Folder, Greeting, Health, LoginCode, MadeBackup, Message, NewToken,
-    PasswordState, Paused, Providers, Ready, Reply, Revoked, Setting, Status, Stopped, Thought, Token, Verified,
+    Alive, Approval, Backups, BatchItem, Completed, Event, Explained, Folder, Greeting, Health, LoginCode, MadeBackup,
+    Message, NewToken, PasswordState, Paused, Providers, Ready, Reply, Revoked, Rule, RuleRevoked, RuleSuggestion,
+    Setting, Status, Stopped, Thought, Token, Verified,
 };
 use super::call::{Call, Next};
 use super::words::{any, number, one_of, text};
-use crate::api::{access, backups, chat, router, settings, thinking, watch};
+use crate::api::{access, approvals, backups, chat, router, rules, settings, thinking, watch};
 use crate::ask::LIMIT_MAX;
+
+mod work;
 
 /// The type of one JSON value on each line.
 const NDJSON: &str = "application/x-ndjson";
@@ -58,7 +61,10 @@ fn switch() -> ObjectBuilder {
 
 /// Every call.
 pub fn calls() -> Vec<Call> {
-    [house(), conversation(), log(), folders(), models(), thoughts(), keys()].into_iter().flatten().collect()
+    [house(), conversation(), log(), folders(), models(), thoughts(), work::work(), trust(), keys()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn house() -> Vec<Call> {
@@ -259,5 +265,73 @@ fn keys() -> Vec<Call> {
         Call::delete("/api/tokens/{name}", "revokeToken", "Make a token good for nothing")
             .named("name", "Its name.", any_schema())
             .gives::<Revoked>(200, "It is good for nothing."),
+    ]
+}
+
+/// Verb and word of what the owner can do with one approval.
+macro_rules! word {
+    ($make:ident, $verb:literal, $id:literal, $summary:literal) => {
+        Call::$make(concat!("/api/approvals/{id}/", $verb), $id, $summary)
+            .of("The approval.")
+            .may_take::<approvals::Word>()
+            .gives::<Approval>(200, "The approval as it stands now.")
+            .refuses(409)
+            .refuses(429)
+    };
+}
+
+fn trust() -> Vec<Call> {
+    vec![
+        Call::get("/api/approvals", "approvals", "What waits for the owner's word and what became of it, newest first")
+            .asks(
+                "status",
+                "Only those that stand like this.",
+                one_of([
+                    "pending",
+                    "approved",
+                    "rejected",
+                    "expired",
+                    "superseded",
+                    "withdrawn",
+                    "consumed",
+                    "revoked",
+                ]),
+            )
+            .asks("subject", "Only those about this, such as `task:ID`.", any())
+            .limited()
+            .asks("before", "The `next` of the page before.", position())
+            .lists::<Approval>("Approvals.", Next::Position),
+        Call::post("/api/approvals/batch", "decideApprovals", "Decide several approvals, each by itself")
+            .takes::<approvals::Batch>()
+            .lists::<BatchItem>("How each was decided.", Next::Never),
+        Call::get("/api/approvals/{id}", "approval", "One approval")
+            .of("Its id.")
+            .gives::<Approval>(200, "The approval."),
+        word!(post, "approve", "approve", "Say yes; good for one time and for exactly this plan"),
+        word!(patch, "approve", "approveByPatch", "The same"),
+        word!(post, "reject", "reject", "Say no"),
+        word!(patch, "reject", "rejectByPatch", "The same"),
+        word!(post, "revoke", "revokeApproval", "Take back a yes that was not used"),
+        word!(patch, "revoke", "revokeApprovalByPatch", "The same"),
+        Call::get("/api/rules", "rules", "The owner's rules, newest first").lists::<Rule>("Rules.", Next::Never),
+        Call::post("/api/rules", "createRule", "Let something happen without being asked")
+            .takes::<rules::New>()
+            .gives::<Rule>(201, "The rule.")
+            .refuses(409),
+        Call::post(
+            "/api/rules/preview",
+            "previewRule",
+            "The questions of the past thirty days a rule would have answered",
+        )
+        .takes::<rules::New>()
+        .lists::<Approval>("Questions, newest first, at most fifty.", Next::Never),
+        Call::get("/api/rules/suggestions", "ruleSuggestions", "Rules that the owner's answers suggest")
+            .lists::<RuleSuggestion>("Suggestions.", Next::Never),
+        Call::post("/api/rules/{id}/revoke", "revokeRule", "Take a rule back")
+            .of("The rule.")
+            .gives::<RuleRevoked>(200, "It allows nothing any more."),
+        Call::post("/api/policy/explain", "explainPolicy", "What would be decided about an act, and why")
+            .takes::<rules::Explain>()
+            .gives::<Explained>(200, "The verdict."),
     ]
 }

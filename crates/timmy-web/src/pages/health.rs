@@ -120,6 +120,7 @@ pub async fn health(State(web): State<Web>, visit: Visit) -> Answer {
             Fact::new("Version", web.version.clone()),
             Fact::new("Address", web.address.to_string()).mono(),
             Fact::new("Up since", up_since(web.app.ctx.started_at, &clock)),
+            Fact::new("Sandbox", rows::sandbox(timmy_tools::sandbox::fence().await)),
         ],
     };
     show(&visit, &health)

@@ -7,6 +7,7 @@ use timmy_core::clock::local_day;
 use timmy_core::mind::thinking::PURPOSE;
 use timmy_domain::message::Message;
 use timmy_domain::observation::Observation;
+use timmy_domain::text::plural;
 use timmy_domain::thought::Thought;
 use timmy_domain::{MessageId, Problem};
 use timmy_store::{Reader, Spent, StoreError};
@@ -69,13 +70,23 @@ fn now_part(web: &Web, clock: &Clock, visit: &Visit, around: &Around, rows: &Row
         sub: w.detail,
         act: Some(Way::new(w.act, w.href)),
     });
+    let mut waiting: Vec<WaitingRow> = waiting.collect();
+    if around.unnamed() > 0 {
+        waiting.push(WaitingRow {
+            state: Word::new(Tone::Ember, "waiting", "Waiting for you"),
+            title: plural(around.unnamed() as u64, "more question waits", "more questions wait"),
+            href: "/approvals".to_owned(),
+            sub: "All of them stand on Approvals.".to_owned(),
+            act: Some(Way::new("Decide", "/approvals")),
+        });
+    }
     let mut thoughts: Vec<ThoughtView> = rows.thoughts.iter().map(|t| ThoughtView::of(t, clock)).collect();
     if let [first, second] = thoughts.as_mut_slice() {
         first.linked = rows.thoughts[0].parent_id.is_some_and(|id| id.to_string() == second.id);
     }
     let settings = &web.app.ctx.settings.thinking;
     NowPart {
-        waiting: waiting.collect(),
+        waiting,
         lit: !around.folders.is_empty(),
         doing: doing::line(web, clock, rows.question.as_ref().map(|m| m.content.as_str())),
         thoughts,

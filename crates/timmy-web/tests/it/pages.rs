@@ -4,6 +4,14 @@ use serde_json::json;
 
 use crate::house::{Form, House, replies};
 
+/// Makes one task that waits and one that is ready; where the first one is shown.
+async fn two_tasks(house: &House) -> String {
+    let asked = json!({"title": "Mend <b>own</b> nets", "assigned_to": "owner", "requires_approval": true});
+    let task = house.post("/api/tasks", asked).await;
+    house.post("/api/tasks", json!({"title": "Later", "assigned_to": "owner"})).await;
+    format!("/tasks/{}", task["id"].as_str().expect("an id"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_draws_empty_and_full() {
     let house = House::serve(replies(9), &["talk.answer"]).await;
@@ -17,6 +25,8 @@ async fn every_page_draws_empty_and_full() {
         "/thinking/status",
         "/watch/rows",
         "/swarm/events/rows?after=0",
+        "/tasks/rows",
+        "/approvals/rows?status=all",
         "/health/page/parts",
     ];
     let pages = [
@@ -25,6 +35,12 @@ async fn every_page_draws_empty_and_full() {
         "/thinking",
         "/swarm/events",
         "/health/page",
+        "/tasks",
+        "/tasks?view=board",
+        "/tasks?status=failed&priority=high&agent=seer",
+        "/agents",
+        "/approvals",
+        "/approvals?status=all",
         "/thinking?kept=1",
         "/thinking?seed=memory",
         "/swarm/events?type=login.*&severity=info&actor=owner&text=code",
@@ -47,11 +63,11 @@ async fn every_page_draws_empty_and_full() {
                 .await;
             let folder = house.engine.home.as_ref().expect("a home").path().to_string_lossy().into_owned();
             house.post("/api/watch", json!({"path": folder})).await;
+            let task = two_tasks(&house).await;
             let chain = format!("/thinking/{}", thought["id"].as_str().expect("an id"));
             let event = format!("/swarm/events/{}", thought["seq"]);
-            for path in
-                [chain.as_str(), event.as_str(), &format!("/talk?about={}", thought["id"].as_str().expect("an id"))]
-            {
+            let about = format!("/talk?about={}", thought["id"].as_str().expect("an id"));
+            for path in [task.as_str(), chain.as_str(), event.as_str(), about.as_str()] {
                 let answer = house.browse(&browser, "GET", path).send().await.expect("an answer");
                 let (status, text) = (answer.status(), answer.text().await.expect("text"));
                 assert_eq!(status, 200, "{path}");

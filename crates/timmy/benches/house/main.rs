@@ -1,5 +1,5 @@
 //! The figures of the whole house, measured from outside on the release binary. Run all with
-//! `cargo bench --package timmy --bench house`, or some: `… -- start memory pages feed`. `home=DIR` keeps the furnished
+//! `cargo bench --package timmy --bench house`, or some: `… -- start memory pages feed spawn tasks`. `home=DIR` keeps the furnished
 //! home there and uses it again; `binary=FILE` measures another binary.
 //!
 //! Each figure is printed as one line that begins with `figure`, which `cargo xtask bench` gathers into
@@ -17,7 +17,9 @@ mod http;
 mod memory;
 mod pages;
 mod server;
+mod spawn;
 mod start;
+mod tasks;
 
 use std::path::Path;
 
@@ -39,11 +41,19 @@ fn main() {
     if wanted("start") {
         start::measure(room.path(), &full);
     }
+    if wanted("spawn") {
+        spawn::measure();
+    }
     if wanted("pages") {
         pages::measure(&full);
     }
     if wanted("feed") {
         feed::measure(&room.path().join("feed"));
+    }
+    if wanted("tasks") {
+        let tasks = room.path().join("tasks");
+        fresh(&tasks);
+        tasks::measure(&tasks);
     }
     if wanted("memory") {
         memory::measure(&room.path().join("empty"), &full);

@@ -15,6 +15,7 @@ mod database;
 mod home;
 mod house;
 mod models;
+mod sandbox;
 
 /// What one check found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +73,7 @@ pub async fn run(global: &Global) -> Result<ExitCode> {
         home::content(&global.home, config.as_ref(), &mut findings).await;
     } else {
         configuration(global, &mut findings);
+        findings.push(sandbox::look().await);
     }
     show(global, &findings);
     let faults = findings.iter().any(|f| f.verdict == Verdict::Fault);
@@ -82,6 +84,7 @@ pub async fn run(global: &Global) -> Result<ExitCode> {
 async fn alone(global: &Global, config: Option<&Config>, findings: &mut Vec<Finding>) {
     findings.push(Finding::note("server", "Timmy is not running", "timmy serve"));
     database::look(&global.home, findings);
+    findings.push(sandbox::look().await);
     if let Some(config) = config {
         models::ask(config, findings).await;
     }

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use crate::home::Home;
 use crate::say;
 
+pub mod approvals;
 pub mod backup;
 pub mod chat;
 pub mod config;
@@ -21,6 +22,7 @@ pub mod restore;
 pub mod serve;
 pub mod show;
 pub mod status;
+pub mod task;
 pub mod think;
 pub mod thoughts;
 pub mod token;
@@ -79,6 +81,12 @@ enum Command {
     Think(think::Args),
     /// Read and steer the thoughts
     Thoughts(thoughts::Args),
+    /// Make a task, show one, and every act on it
+    Task(task::Args),
+    /// List the tasks, newest first
+    Tasks(task::ListArgs),
+    /// Read and decide what waits for your word, and keep your rules
+    Approvals(approvals::Args),
     /// Point Timmy at a folder, list or remove folders
     Watch(watch::Args),
     /// Print generated documentation
@@ -161,6 +169,9 @@ fn run(line: Line) -> Result<ExitCode> {
             Command::Chat(args) => Box::pin(chat::run(&global, args)).await,
             Command::Think(args) => think::run(&global, &args).await,
             Command::Thoughts(args) => thoughts::run(&global, args).await,
+            Command::Task(args) => task::run(&global, args).await,
+            Command::Tasks(args) => task::list(&global, args).await,
+            Command::Approvals(args) => approvals::run(&global, args).await,
             Command::Watch(args) => watch::run(&global, args).await,
             Command::Docs(args) => docs::run(&args),
         }

@@ -84,6 +84,19 @@ async fn ask() -> Result<Secret> {
     Ok(first)
 }
 
+/// The password that holds: typed once at a terminal, else one line of standard input.
+pub(super) async fn current() -> Result<Secret> {
+    if !std::io::stdin().is_terminal() {
+        return line().await;
+    }
+    let quiet = Quiet::begin()?;
+    say::prompt("Password (it is not shown): ");
+    let typed = typed().await;
+    say::aside("");
+    drop(quiet);
+    typed
+}
+
 /// One line, unless the owner thinks better of it.
 async fn typed() -> Result<Secret> {
     tokio::select! {

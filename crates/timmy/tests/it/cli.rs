@@ -208,3 +208,73 @@ fn config_mends_a_file_with_a_fault() {
     assert_eq!(code, 0, "{err}");
     assert_eq!(run(home.path(), &["config", "check"]).0, 0);
 }
+
+// shows: cli: task and tasks make, list, show and steer tasks, with and without a server
+#[test]
+fn tasks_are_made_and_steered_from_the_command_line() {
+    let home = home();
+    let path = home.path();
+    let add = ["task", "add", "Water", "the", "kelp", "--priority", "high", "--ask", "--due", "2031-01-31T12:00:00Z"];
+    let made = json(path, &add);
+    let id = made["id"].as_str().expect("an id");
+    assert_eq!((made["title"].as_str(), made["status"].as_str()), (Some("Water the kelp"), Some("pending_approval")));
+    let server = Server::start(path);
+    let other = json(path, &["task", "add", "Sweep", "--ask", "--key", "k"]);
+    assert_eq!(other["id"], json(path, &["task", "add", "Sweep", "--key", "k"])["id"]);
+    let (code, out, err) =
+        run(path, &["tasks", "--status", "pending_approval", "--priority", "HIGH", "--agent", "timmy"]);
+    assert!(code == 0 && out.contains("Water the kelp") && !out.contains("Sweep"), "{out}{err}");
+    assert_eq!(json(path, &["tasks", "--limit", "1"])["items"].as_array().map(Vec::len), Some(1));
+    let edited = json(path, &["task", "edit", id, "--title", "Water it", "--description", "Twice."]);
+    assert_eq!(edited["title"], "Water it");
+    let (code, out, _) = run(path, &["task", "show", id]);
+    assert!(code == 0 && out.contains("Water it") && out.contains("Twice.") && out.contains("Due 2031-01-31"), "{out}");
+    let other = other["id"].as_str().expect("an id");
+    for place in [&["--top"][..], &["--bottom"], &["--before", other], &["--after", other]] {
+        assert_eq!(run(path, &[&["task", "move", id][..], place].concat()).0, 0, "{place:?}");
+    }
+    for (words, status) in [
+        (&["backlog", id, "--reason", "later"][..], "backlogged"),
+        (&["unbacklog", id], "pending_approval"),
+        (&["complete", id, "--result", "It drinks."], "completed"),
+        (&["veto", other, "--reason", "no"], "vetoed"),
+    ] {
+        let done = json(path, &[&["task"][..], words].concat());
+        assert_eq!(done["status"], status, "{words:?}");
+    }
+    for verb in ["approve", "pause", "resume", "cancel", "retry"] {
+        let (code, _, err) = run(path, &["task", verb, id]);
+        assert!(code == 1 && err.contains("does not fit"), "{verb}: {err}");
+    }
+    for wrong in
+        [&["task"][..], &["task", "add"], &["task", "move", id], &["task", "edit", id], &["tasks", "--limit", "0"]]
+    {
+        assert_eq!(run(path, wrong).0, 2, "{wrong:?}");
+    }
+    assert_eq!(run(path, &["tasks", "--status", "odd"]).0, 1);
+    assert_eq!(server.terminate(), Some(0));
+}
+
+// shows: cli: approvals lists, shows and decides what waits, and the task it is about moves with it
+#[test]
+fn approvals_are_decided_from_the_command_line() {
+    let home = home();
+    let path = home.path();
+    let one = json(path, &["task", "add", "May I?", "--ask"]);
+    let two = json(path, &["task", "add", "And this?", "--ask"]);
+    let waiting = json(path, &["approvals"]);
+    let items = waiting["items"].as_array().expect("items");
+    let ids: Vec<&str> = items.iter().map(|item| item["id"].as_str().expect("an id")).collect();
+    assert_eq!(ids.len(), 2, "{waiting}");
+    let (code, out, err) = run(path, &["approvals", "show", ids[1]]);
+    assert!(code == 0 && out.contains("May I?") && out.contains("pending"), "{out}{err}");
+    assert_eq!(json(path, &["approvals", "approve", ids[1], "--reason", "fine"])["status"], "approved");
+    assert_eq!(json(path, &["approvals", "reject", ids[0]])["status"], "rejected");
+    assert!(json(path, &["task", "show", one["id"].as_str().expect("an id")])["approved_at"].is_string());
+    assert_eq!(json(path, &["task", "show", two["id"].as_str().expect("an id")])["status"], "vetoed");
+    assert_eq!(run(path, &["approvals", "approve", ids[0]]).0, 1, "decided already");
+    assert!(run(path, &["approvals"]).1.contains("Nothing waits for you."));
+    let all = json(path, &["approvals", "list", "--status", "all"]);
+    assert_eq!(all["items"].as_array().map(Vec::len), Some(2));
+    assert!(run(path, &["approvals", "rules"]).1.contains("There are no rules."));
+}

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking with the reason; it drives real processes, waits on threads, and lists its cases in tables"
 )]
 
+mod approvals;
 mod cli;
 mod crash;
 mod feed;
@@ -27,6 +28,8 @@ mod security;
 mod selfhood;
 mod support;
 mod talk;
+mod tasks;
 mod thinking;
 mod watching;
 mod web;
+mod working;

@@ -212,6 +212,71 @@ fn keys(of: &Described) {
     of.act("DELETE", "/api/tokens/{name}", "phone", &json!({}), 200);
 }
 
+fn trust(of: &Described) {
+    let nowhere = "0192f0c1-7c2a-7e55-9d0e-2b1f6a0c9a11";
+    of.get("/api/approvals", "", "?status=pending&limit=5");
+    assert_eq!(of.call("GET", "/api/approvals", "", "?status=odd", None).0, 422);
+    assert_eq!(of.call("GET", "/api/approvals/{id}", nowhere, "", None).0, 404);
+    for route in ["/api/approvals/{id}/approve", "/api/approvals/{id}/reject", "/api/approvals/{id}/revoke"] {
+        for verb in ["POST", "PATCH"] {
+            of.act(verb, route, nowhere, &json!({"reason": "no"}), 404);
+        }
+    }
+    let batch = of.act("POST", "/api/approvals/batch", "", &json!({"ids": [nowhere], "act": "approve"}), 200);
+    assert_eq!(batch["items"][0]["error"]["code"], "unknown_approval");
+    let shape = json!({"tool": "shell", "exe": "/usr/bin/hugo", "words": ["build"], "folders": ["/srv/site"]});
+    let rule = of.act("POST", "/api/rules", "", &shape, 201);
+    of.act("POST", "/api/rules", "", &json!({"tool": "shell", "exe": "/bin/sh", "words": ["-c"]}), 422);
+    of.act("POST", "/api/rules/preview", "", &shape, 200);
+    assert_eq!(of.get("/api/rules", "", "")["items"][0]["live"], true);
+    of.act("POST", "/api/rules/{id}/revoke", rule["id"].as_str().expect("an id"), &json!({}), 200);
+    assert_eq!(of.get("/api/rules", "", "")["items"][0]["live"], false);
+    of.get("/api/rules/suggestions", "", "");
+    for (argv, verdict) in
+        [(json!(["git", "status"]), "auto"), (json!(["rm", "-rf", "/"]), "ask"), (json!(["timmy", "x"]), "deny")]
+    {
+        let said = of.act("POST", "/api/policy/explain", "", &json!({"argv": argv, "cwd": "/srv/work"}), 200);
+        assert_eq!(said["verdict"], verdict, "{argv}");
+    }
+}
+
+fn work(of: &Described) {
+    let new = |title: &str| json!({"title": title, "requires_approval": true});
+    let task = of.act("POST", "/api/tasks", "", &new("Water the kelp"), 201);
+    let (id, next) = (task["id"].as_str().expect("an id"), of.act("POST", "/api/tasks", "", &new("Next"), 201));
+    let question = of.get("/api/approvals", "", &format!("?status=pending&subject=task:{id}"))["items"][0].clone();
+    of.get("/api/approvals/{id}", question["id"].as_str().expect("a question that waits"), "");
+    of.get("/api/tasks", "", "?status=pending_approval&priority=normal&assigned_to=timmy&limit=1");
+    of.get("/api/tasks/{id}", id, "");
+    of.get("/api/tasks/counts", "", "");
+    of.get("/api/queue/status", "", "?assigned_to=forge");
+    of.get("/api/queue/agent/{name}", "timmy", "");
+    of.get("/api/queue/position/{id}", id, "");
+    for verb in ["POST", "PATCH"] {
+        let act = |word: &str, body, wanted| of.act(verb, &format!("/api/tasks/{{id}}/{word}"), id, &body, wanted);
+        act("modify", json!({"title": "Water it", "due": "2031-01-31T12:00:00Z"}), 200);
+        act("move", json!({"to": "top"}), 200);
+        act("move", json!({"after": next["id"]}), 200);
+        act("move", json!({}), 422);
+        for word in ["pause", "resume", "retry", "unbacklog"] {
+            act(word, json!({}), 409);
+        }
+        act("backlog", json!({"reason": "later"}), 200);
+        assert_eq!(of.get("/api/tasks/backlog", "", "?limit=5")["items"].as_array().map(Vec::len), Some(1));
+        act("unbacklog", json!({}), 200);
+    }
+    let batch = json!({"ids": [id, "nonsense"], "act": "veto", "reason": "no"});
+    of.act("POST", "/api/tasks/bulk", "", &batch, 200);
+    for (verb, word) in
+        ["approve", "veto", "cancel", "complete"].iter().flat_map(|word| ["POST", "PATCH"].map(|verb| (verb, word)))
+    {
+        of.act(verb, &format!("/api/tasks/{{id}}/{word}"), id, &json!({}), 409);
+    }
+    let once = json!({"title": "Once", "idempotency_key": "k", "requires_approval": true});
+    of.act("POST", "/api/tasks", "", &once, 201);
+    of.act("POST", "/api/tasks", "", &once, 200);
+}
+
 fn refusals(of: &Described) {
     let nowhere = "0192f0c1-7c2a-7e55-9d0e-2b1f6a0c9a11";
     for (verb, route) in
@@ -244,7 +309,7 @@ fn every_call_answers_as_it_is_described() {
     );
     let document = Document { whole: server.get("/openapi.json"), made: RefCell::default() };
     let of = Described { server, document };
-    for walk in [house, conversation, thoughts, log, folders, keys, refusals] {
+    for walk in [house, conversation, thoughts, log, folders, keys, trust, work, refusals] {
         walk(&of);
     }
     let paths = of.document.whole["paths"].as_object().expect("paths");

@@ -317,7 +317,7 @@ const HARMS: [(&str, Harm); 13] = [
         let foreign = Connection::open(dir.path().join("foreign.db")).unwrap();
         foreign.execute_batch(include_str!("../../../schema.sql")).unwrap();
         foreign
-            .execute_batch("PRAGMA user_version = 7; INSERT INTO event_head VALUES (1, 0, zeroblob(32), 0, NULL)")
+            .execute_batch("PRAGMA user_version = 10; INSERT INTO event_head VALUES (1, 0, zeroblob(32), 0, NULL)")
             .unwrap();
         let signer = signing::settle(&foreign, &dir.path().join("foreign.db"), &random, Timestamp::EPOCH).unwrap();
         let checkpoint = Checkpoint {

@@ -128,6 +128,8 @@ pub struct Health {
     resources: Vec<Resource>,
     /// What is done regularly, and what became of it last.
     routines: Vec<Routine>,
+    /// The fence around child processes.
+    sandbox: Sandbox,
     /// The collector that gets traces; `null` when none does.
     #[schema(required)]
     telemetry: Option<String>,
@@ -177,6 +179,18 @@ pub struct Part {
     /// When it last failed or complained.
     #[schema(required)]
     failed_at: Option<Moment>,
+}
+
+/// The fence around child processes, as it was measured on this machine.
+#[derive(ToSchema)]
+pub struct Sandbox {
+    /// How strong it is: T3 has namespaces, Landlock and seccomp, T2 the latter two, T1 limits on resources only.
+    #[schema(pattern = "^T[123]$")]
+    tier: String,
+    /// What it does not hold, one sentence each.
+    missing: Vec<String>,
+    /// What helps; empty where nothing is missing.
+    hint: String,
 }
 
 /// The database.

@@ -6,6 +6,7 @@ use timmy_domain::thought::Place;
 use timmy_domain::{Event, Record};
 use timmy_llm::ProviderStatus;
 use timmy_store::StoreStats;
+use timmy_tools::sandbox::Fence;
 
 use super::gathered::{Gathered, Routine};
 use crate::look::health::{LeaveRow, PartKind, PartRow, ResourceRow, RoutineRow};
@@ -132,6 +133,11 @@ pub fn leaves(web: &Web, providers: &[ProviderStatus], parts: &[Part]) -> Vec<Le
     let rest = "Nothing else: no updates, no reports, no downloads that start by themselves.";
     rows.push(row("Everything else", State::off("Stays"), rest.to_owned()));
     rows
+}
+
+/// How strong the fence around child processes is on this machine, and what helps where something is missing.
+pub fn sandbox(fence: &Fence) -> String {
+    if fence.hint.is_empty() { fence.line() } else { format!("{} {}", fence.line(), fence.hint) }
 }
 
 /// The store in figures.

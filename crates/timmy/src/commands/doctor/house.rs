@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Finding, models};
+use super::{Finding, models, sandbox};
 use crate::commands::{safe, text};
 use crate::door::Door;
 
@@ -51,6 +51,7 @@ fn health_findings(health: &Value, findings: &mut Vec<Finding>) {
         findings.push(Finding::fault("database", format!("writing has stopped: {}", safe(finding, 200)), STOP));
     }
     findings.extend(list(health, "parts").iter().filter_map(part));
+    findings.extend(health.get("sandbox").map(sandbox::of_answer));
     findings.extend(models::of_answer(list(health, "providers")));
     findings.extend(list(health, "folders").iter().map(|f| folder(text(f, "path"), text(f, "error"))));
 }

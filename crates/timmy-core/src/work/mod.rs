@@ -1,0 +1,4 @@
+//! The room of work: what is to be done, and doing it.
+
+pub mod processor;
+pub mod queue;

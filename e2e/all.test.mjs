@@ -6,6 +6,7 @@ import "./journeys/talk.mjs";
 import "./journeys/thinking.mjs";
 import "./journeys/tasks.mjs";
 import "./journeys/approvals.mjs";
+import "./journeys/working.mjs";
 import "./journeys/events.mjs";
 import "./journeys/phone.mjs";
 import "./journeys/plain.mjs";

@@ -110,7 +110,7 @@ CREATE TABLE leases (
     expires_at INTEGER NOT NULL,
     used_at INTEGER,
     revoked_at INTEGER
-) STRICT, WITHOUT ROWID;
+, note TEXT) STRICT, WITHOUT ROWID;
 
 CREATE TABLE messages (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -151,6 +151,15 @@ CREATE TABLE rules (
     used_at INTEGER,
     revoked_at INTEGER,
     revoked_by TEXT
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE sent_back (
+    -- The task that is to do it better.
+    task_id TEXT PRIMARY KEY,
+    -- The task whose work was sent back, and which of its things; null is its result.
+    from_task TEXT NOT NULL,
+    artifact INTEGER,
+    created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE sessions (
@@ -266,6 +275,8 @@ CREATE TABLE watched_folders (
     error TEXT NOT NULL DEFAULT ''
 ) STRICT;
 
+CREATE INDEX approvals_answered ON approvals (decided_at) WHERE shape IS NOT NULL AND decided_at IS NOT NULL;
+
 CREATE INDEX approvals_due ON approvals (expires_at)
 WHERE status = 'pending' OR (status = 'approved' AND plan_hash IS NOT NULL);
 
@@ -281,6 +292,8 @@ CREATE INDEX artifacts_task ON artifacts (task_id, seq);
 
 CREATE INDEX leases_approval ON leases (approval_id) WHERE approval_id IS NOT NULL;
 
+CREATE INDEX leases_noted ON leases (used_at) WHERE note IS NOT NULL AND used_at IS NOT NULL;
+
 CREATE INDEX leases_over ON leases (expires_at);
 
 CREATE INDEX messages_about ON messages (about_thought) WHERE about_thought IS NOT NULL;
@@ -291,7 +304,12 @@ CREATE INDEX messages_open ON messages (position) WHERE status = 'open';
 
 CREATE INDEX observations_folder ON observations (folder_id, id);
 
+CREATE INDEX sent_back_of ON sent_back (from_task);
+
 CREATE INDEX task_agent ON task_queue (assigned_to, seq);
+
+CREATE INDEX task_due ON task_queue (due)
+WHERE assigned_to = 'owner' AND due IS NOT NULL AND status IN ('pending_approval', 'approved', 'running', 'paused');
 
 CREATE INDEX task_kind ON task_queue (assigned_to, task_type, rank, position, seq)
 WHERE status = 'approved' AND unmet = 0 AND waits = 0 AND priority IN ('urgent', 'high', 'normal', 'low');
@@ -315,6 +333,12 @@ CREATE INDEX task_status_agent ON task_queue (status, assigned_to, seq);
 
 CREATE INDEX task_status_priority ON task_queue (status, rank, seq);
 
+CREATE INDEX task_thought_open ON task_queue (seq)
+WHERE task_type = 'thought' AND created_by = 'system' AND status NOT IN ('completed', 'vetoed', 'failed');
+
+CREATE INDEX task_thought_over ON task_queue (completed_at)
+WHERE task_type = 'thought' AND created_by = 'system' AND status IN ('completed', 'vetoed', 'failed');
+
 CREATE INDEX task_turn ON task_queue (assigned_to, rank, position, seq)
 WHERE status = 'approved' AND unmet = 0 AND waits = 0 AND priority IN ('urgent', 'high', 'normal', 'low');
 
@@ -330,18 +354,21 @@ CREATE INDEX thoughts_parent ON thoughts (parent_id) WHERE parent_id IS NOT NULL
 
 CREATE INDEX thoughts_seed ON thoughts (seed_type, seq);
 
-CREATE TRIGGER task_counts_in AFTER INSERT ON task_queue BEGIN
+CREATE TRIGGER task_counts_in AFTER INSERT ON task_queue
+WHEN NOT (new.task_type = 'thought' AND new.created_by = 'system') BEGIN
     INSERT INTO task_counts VALUES (new.assigned_to, new.status, 1)
     ON CONFLICT (assigned_to, status) DO UPDATE SET count = count + 1;
 END;
 
 CREATE TRIGGER task_counts_move AFTER UPDATE OF status, assigned_to ON task_queue
-WHEN new.status <> old.status OR new.assigned_to <> old.assigned_to BEGIN
+WHEN (new.status <> old.status OR new.assigned_to <> old.assigned_to)
+    AND NOT (new.task_type = 'thought' AND new.created_by = 'system') BEGIN
     UPDATE task_counts SET count = count - 1 WHERE assigned_to = old.assigned_to AND status = old.status;
     INSERT INTO task_counts VALUES (new.assigned_to, new.status, 1)
     ON CONFLICT (assigned_to, status) DO UPDATE SET count = count + 1;
 END;
 
-CREATE TRIGGER task_counts_out AFTER DELETE ON task_queue BEGIN
+CREATE TRIGGER task_counts_out AFTER DELETE ON task_queue
+WHEN NOT (old.task_type = 'thought' AND old.created_by = 'system') BEGIN
     UPDATE task_counts SET count = count - 1 WHERE assigned_to = old.assigned_to AND status = old.status;
 END;

@@ -34,19 +34,26 @@ journey("plain approve", { scripts: false }, decideTwo);
 // shows: approvals: a question is answered on a phone
 journey("phone approve", { size: "phone" }, decideTwo);
 
-// shows: approvals: several questions are answered at once
-journey("batch decide", {}, async (visitor, house) => {
+async function batch(visitor, house) {
   const { page } = visitor;
   const tasks = [];
   for (let n = 0; n < 3; n += 1) tasks.push(await ask(house, `Together ${n}, ${Date.now()}`));
   await visitor.go("/approvals");
   for (const task of tasks.slice(0, 2)) await page.getByRole("checkbox", { name: `Choose ${task.title}` }).check();
   await page.locator("summary", { hasText: "Decide" }).click();
+  assert.deepEqual(await visitor.barriers(), []);
+  assert.equal(await visitor.sideways(), null);
   await page.getByRole("button", { name: "Reject the chosen" }).click();
   await page.locator(".ask", { hasText: tasks[0].title }).waitFor({ state: "detached" });
   assert.deepEqual(await Promise.all(tasks.map((task) => status(house, task))), ["vetoed", "vetoed", "pending_approval"]);
   await house.api("POST", `/api/tasks/${tasks[2].id}/veto`);
-});
+}
+
+// shows: approvals: several questions are answered at once
+journey("batch decide", {}, batch);
+
+// shows: approvals: several questions are answered at once on a phone
+journey("phone batch decide", { size: "phone", theme: "dark" }, batch);
 
 // shows: dashboard: a question that waits stands on Home, with its count beside it
 journey("asked on Home", {}, async (visitor, house) => {
@@ -55,5 +62,24 @@ journey("asked on Home", {}, async (visitor, house) => {
   await visitor.go("/");
   await page.getByRole("link", { name: task.title, exact: true }).click();
   await page.getByRole("heading", { level: 1, name: "Approvals" }).waitFor();
+  await house.api("POST", `/api/tasks/${task.id}/veto`);
+});
+
+// shows: approvals: on a phone a yes is given by holding it down
+journey("hold to approve", { size: "phone" }, async (visitor, house) => {
+  const { page } = visitor;
+  const task = await ask(house, `Hold for this, ${Date.now()}`);
+  await visitor.go("/approvals");
+  const card = page.locator(".ask", { hasText: task.title });
+  const yes = card.locator("[data-hold] > summary");
+  const touch = { pointerType: "touch", bubbles: true, isPrimary: true };
+  await yes.dispatchEvent("pointerdown", touch);
+  await page.waitForTimeout(200);
+  await yes.dispatchEvent("pointerup", touch);
+  await page.waitForTimeout(800);
+  assert.equal(await status(house, task), "pending_approval", "a short touch is no yes");
+  await yes.dispatchEvent("pointerdown", touch);
+  await card.waitFor({ state: "detached" });
+  assert.equal(await status(house, task), "approved");
   await house.api("POST", `/api/tasks/${task.id}/veto`);
 });

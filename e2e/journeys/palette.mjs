@@ -37,6 +37,13 @@ journey("palette", {}, async (visitor, house) => {
   await palette(page).getByRole("option", { name: /Kelp grows towards the light/ }).click();
   await page.waitForURL(`**/thinking/${id}`);
 
+  const task = await house.api("POST", "/api/tasks", { title: "Mend the sluice gate", assigned_to: "owner" });
+  await page.keyboard.press("Control+k");
+  await field(page).fill("sluice mend");
+  await palette(page).getByRole("option", { name: /Mend the sluice gate/ }).click();
+  await page.waitForURL(`**/tasks/${task.id}`);
+  await house.api("POST", `/api/tasks/${task.id}/veto`);
+
   await page.keyboard.press("Control+k");
   await field(page).fill("quiet hours begin");
   await palette(page).getByRole("option", { name: /thinking\.quiet_from/ }).click();
@@ -56,8 +63,10 @@ journey("act from the palette", {}, async (visitor, house) => {
   assert.equal(new URL(page.url()).pathname, "/talk");
   await page.keyboard.press("u");
   await page.getByText("Timmy thinks again.").waitFor();
-  const { items } = await house.json("events", "query", "--type", "thinking.*", "--limit", "2");
-  assert.deepEqual(items.map((e) => e.event).sort(), ["thinking.paused", "thinking.resumed"]);
+  for (const name of ["thinking.paused", "thinking.resumed"]) {
+    const { items } = await house.json("events", "query", "--type", name);
+    assert.equal(items.length, 1, name);
+  }
 });
 
 // shows: dashboard: an act that needs words asks for them, in the palette

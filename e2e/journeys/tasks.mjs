@@ -89,3 +89,61 @@ journey("reorder by drag", {}, async (visitor, house) => {
   assert.deepEqual(await order(page, all.made), [c.id, a.id, b.id], "the order is stored");
   await cleaned(house, all);
 });
+
+// shows: dashboard: on a phone tasks are put in order with buttons, with and without JavaScript
+for (const scripts of [true, false]) {
+  journey(`phone reorder by buttons${scripts ? "" : " without scripts"}`, { size: "phone", theme: "dark", scripts }, async (visitor, house) => {
+    const { page } = visitor;
+    const all = await queued(house, 3);
+    const [a, b, c] = all.made;
+    await visitor.go("/tasks");
+    if (scripts) assert.deepEqual(await visitor.barriers(), []);
+    assert.equal(await visitor.sideways(), null);
+    await page.getByRole("button", { name: `Earlier: ${c.title}` }).tap();
+    await page.locator(`#t-${c.id} + #t-${b.id}`).waitFor();
+    assert.deepEqual(await order(page, all.made), [a.id, c.id, b.id]);
+    await page.getByRole("button", { name: `Later: ${a.title}` }).tap();
+    await page.locator(`#t-${c.id} + #t-${a.id}`).waitFor();
+    await page.reload();
+    assert.deepEqual(await order(page, all.made), [c.id, a.id, b.id], "the order is stored");
+    await cleaned(house, all);
+  });
+}
+
+async function vetoRunning(visitor, house) {
+  const { page } = visitor;
+  const title = `Tell the long story, ${Date.now()}`;
+  const task = await house.api("POST", "/api/tasks", { title });
+  await visitor.go(`/tasks/${task.id}`);
+  await page.getByText(/Being worked on/).waitFor();
+  await page.locator("summary", { hasText: "Veto" }).click();
+  await page.getByRole("button", { name: "Veto for good" }).click();
+  await page.getByText("You did not want it.").waitFor();
+  const then = await house.api("GET", `/api/tasks/${task.id}`);
+  assert.equal(then.status, "vetoed");
+  assert.ok(then.steps.at(-1).completed_at, "what ran has ended");
+  await page.getByRole("heading", { name: "In the log" }).waitFor();
+}
+
+// shows: dashboard: a task that runs is vetoed on its page and stops
+journey("veto a running task", {}, vetoRunning);
+
+// shows: dashboard: a task that runs is vetoed on a phone and stops
+journey("phone veto a running task", { size: "phone" }, vetoRunning);
+
+// shows: dashboard: what came of a task is sent back with a remark, without JavaScript as well
+for (const as of [{}, { scripts: false }, { size: "phone" }]) {
+  journey(`send back ${JSON.stringify(as)}`, as, async (visitor, house) => {
+    const { page } = visitor;
+    const task = await house.api("POST", "/api/tasks", { title: `Count again, ${Date.now()}`, assigned_to: "owner" });
+    await house.api("POST", `/api/tasks/${task.id}/complete`, { result: "Seven beds." });
+    await visitor.go(`/tasks/${task.id}`);
+    await page.locator("summary", { hasText: "Send it back" }).click();
+    await page.getByLabel("What should be different").fill("Count the small ones too");
+    await page.getByRole("button", { name: "Send back what came of it" }).click();
+    await page.getByRole("heading", { level: 1, name: `Again: ${task.title}` }).waitFor();
+    await page.getByText("Count the small ones too").first().waitFor();
+    if (as.scripts !== false) assert.deepEqual(await visitor.barriers(), []);
+    await house.api("POST", `/api/tasks/${new URL(page.url()).pathname.split("/").pop()}/veto`);
+  });
+}

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::{e2e, fuzz, gen_docs, schemathesis, shell, tidy};
+use crate::{e2e, fuzz, gen_docs, schemathesis, shell, tidy, toolservers};
 
 /// What a step does: run a program, or call a check of this crate.
 enum Act {
@@ -11,6 +11,7 @@ enum Act {
     Tidy,
     Generated,
     Browser,
+    ToolServers,
     Schemathesis,
     Fuzz,
 }
@@ -47,6 +48,7 @@ const STEPS: &[Step] = &[
     step("tests", "cargo test --workspace", Act::Run(&["cargo", "test", "--workspace", "--locked", "--no-fail-fast"])),
 ];
 const BROWSER: Step = step("browser", "cargo xtask e2e", Act::Browser);
+const TOOL_SERVERS: Step = step("tool servers", "cargo xtask toolservers", Act::ToolServers);
 const LONG: &[Step] = &[
     step(
         "long tests",
@@ -64,8 +66,8 @@ const LONG: &[Step] = &[
 
 /// Runs the steps and stops at the first that fails; `false` when one did.
 pub fn run(root: &Path, quick: bool, long: bool) -> bool {
-    let browser = (!quick).then_some(&BROWSER);
-    let steps: Vec<&Step> = STEPS.iter().chain(browser).chain(if long { LONG } else { &[] }).collect();
+    let more: &[Step] = if quick { &[] } else { &[TOOL_SERVERS, BROWSER] };
+    let steps: Vec<&Step> = STEPS.iter().chain(more).chain(if long { LONG } else { &[] }).collect();
     let mut times = Vec::new();
     let all = Instant::now();
     for step in &steps {
@@ -94,6 +96,7 @@ fn act(root: &Path, act: &Act) -> anyhow::Result<bool> {
         Act::Tidy => tidy::run(root),
         Act::Generated => gen_docs::run(root, Some(Path::new(BINARY)), true),
         Act::Browser => e2e::run(root, Some(Path::new(BINARY)), None),
+        Act::ToolServers => toolservers::run(root),
         Act::Schemathesis => schemathesis::run(root, Some(Path::new(BINARY)), None),
         Act::Fuzz => fuzz::run(root, None, None),
     }

@@ -19,6 +19,7 @@ mod schemathesis;
 mod shell;
 mod status;
 mod tidy;
+mod toolservers;
 mod tree;
 
 const USAGE: &str = "\
@@ -32,6 +33,7 @@ cargo xtask e2e [--binary PATH] [--only PATTERN]
 cargo xtask bench [--only HEADING]  the benchmarks; all together write docs/performance.md
 cargo xtask schemathesis [--binary PATH] [--examples N]
                                    what the OpenAPI document says, asked of a real house
+cargo xtask toolservers            the official servers and clients of tools as live peers
 cargo xtask fuzz [--only TARGET] [--seconds N]
                                    the fuzz targets, each for N seconds
 cargo xtask freeze                 print the lines that freeze the migrations as they are";
@@ -63,6 +65,7 @@ fn run(arguments: &[String]) -> anyhow::Result<bool> {
         "ci" => Ok(ci::run(&root, flags.has("--quick"), flags.has("--long"))),
         "e2e" => e2e::run(&root, flags.value("--binary").map(Path::new), flags.value("--only")),
         "schemathesis" => schemathesis::run(&root, flags.value("--binary").map(Path::new), flags.value("--examples")),
+        "toolservers" => toolservers::run(&root),
         "fuzz" => fuzz::run(&root, flags.value("--only"), flags.value("--seconds")),
         "bench" => bench::run(&root, flags.value("--only")),
         "freeze" => {

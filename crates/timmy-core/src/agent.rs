@@ -7,5 +7,6 @@
 mod around;
 pub mod machine;
 mod own;
+pub mod profile;
 pub mod prompt;
 pub mod worker;

@@ -7,6 +7,7 @@ use timmy_domain::event::{SystemCrashed, SystemStarted, SystemStopping};
 use timmy_domain::{NewEvent, Problem, Secret, Seq};
 use timmy_llm::Cascade;
 use timmy_store::Store;
+use timmy_tools::mcp::Hub;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::worker::Agent;
@@ -19,6 +20,7 @@ use crate::clockwatch::ClockWatch;
 use crate::ctx::{Ctx, Inside};
 use crate::disk::Disk;
 use crate::fault::{Fault, Faults};
+use crate::granted::Granted;
 use crate::meters::Meters;
 use crate::mind::thinking::Thinking;
 use crate::mind::watch::{Watch, Watcher};
@@ -33,14 +35,16 @@ use crate::supervisor::{self, Component};
 use crate::talk::answer::Answering;
 use crate::talk::conversation::Talk;
 use crate::telemetry::Telemetry;
+use crate::thoughts::Thoughts;
 use crate::trust::access::Access;
 use crate::trust::approvals::{Approvals, Sweep};
 use crate::trust::policy::Policy;
 use crate::trust::rules::Rules;
 use crate::upkeep::Upkeep;
+use crate::work::due::{self, Reminders};
 use crate::work::processor::Processor;
 use crate::work::queue::Queue;
-use crate::{reactor, reconcile};
+use crate::{reactor, reconcile, toolservers};
 
 /// The store's key that stands while a server runs, to tell a stop from a crash.
 pub(crate) const RUNNING_KEY: &str = "system.running";
@@ -92,6 +96,10 @@ pub struct App {
     pub backups: Backups,
     /// The last sixty minutes.
     pub pulse: Pulse,
+    /// The servers of tools.
+    pub servers: Hub,
+    /// The folders that tools may work in.
+    pub granted: Granted,
 }
 
 impl App {
@@ -116,12 +124,16 @@ impl App {
             telemetry,
         });
         let queue = Queue::new(ctx.clone());
-        let agent = Agent::new(ctx.clone(), &queue, parts.user_home.clone());
+        let servers = Hub::new(ctx.settings.servers.clone());
+        let agent = Agent::new(ctx.clone(), &queue, parts.user_home.clone(), servers.clone());
+        let thinking = Thinking::new(ctx.clone());
+        let thoughts = Thoughts::new(ctx.clone(), thinking.clone());
         Self {
-            processor: Processor::new(queue.clone(), vec![Arc::new(agent)]),
+            processor: Processor::new(queue.clone(), vec![Arc::new(agent), Arc::new(thoughts)]),
             queue,
-            thinking: Thinking::new(ctx.clone()),
+            thinking,
             talk: Talk::new(ctx.clone()),
+            granted: Granted::new(&ctx, parts.user_home.clone()),
             watch: Watch::new(ctx.clone(), parts.user_home),
             access: Access::new(ctx.clone(), &parts.run_token),
             approvals: Approvals::new(ctx.clone()),
@@ -129,6 +141,7 @@ impl App {
             rules: Rules::new(ctx.clone()),
             backups: Backups::new(ctx.clone()),
             pulse: Pulse::default(),
+            servers,
             ctx,
         }
     }
@@ -146,12 +159,14 @@ impl App {
             reconcile::component(Arc::new(Keeper::default())),
             reconcile::component(Arc::new(Upkeep)),
             reconcile::component(Arc::new(Sweep)),
+            reconcile::component(Arc::new(Reminders)),
             reconcile::component(Arc::new(Retention)),
             reconcile::component(Arc::new(Disk)),
             reconcile::component(Arc::new(ClockWatch::default())),
             reconcile::component(Arc::new(Nightly::new(self.backups.clone()))),
         ];
-        always.into_iter().chain(self.ctx.telemetry.component()).collect()
+        let sometimes = self.ctx.telemetry.component().into_iter().chain(toolservers::component(&self.servers));
+        always.into_iter().chain(sometimes).collect()
     }
 
     /// Runs every part until [`Ctx::stop`](Inside::stop) is cancelled.
@@ -170,7 +185,8 @@ impl App {
     /// # Errors
     /// When the store cannot write.
     pub async fn tell_started(&self, version: &str, address: &str) -> Result<Seq, Fault> {
-        let body = SystemStarted { version: version.to_owned(), address: address.to_owned() };
+        let sandbox = Some(timmy_tools::sandbox::fence().await.tier.name().to_owned());
+        let body = SystemStarted { version: version.to_owned(), address: address.to_owned(), sandbox };
         let told = self.ctx.store.write(move |tx| {
             if tx.state(RUNNING_KEY)?.is_some() {
                 let last_seq = tx.last_seq()?;
@@ -201,14 +217,17 @@ impl App {
     /// When the store cannot be read.
     pub async fn status(&self) -> Result<Status, Problem> {
         let now = self.ctx.now();
-        let read = self.ctx.store.read(move |r| Ok((status::asked(r, now)?.0, r.messages(None, 1)?, r.folders()?)));
-        let (asked, messages, folders) = read.await.map_err(|e| e.problem())?;
+        let read = self
+            .ctx
+            .store
+            .read(move |r| Ok((status::asked(r, now)?.0, due::shown(r, now)?, r.messages(None, 1)?, r.folders()?)));
+        let (asked, due, messages, folders) = read.await.map_err(|e| e.problem())?;
         Ok(status::decide(Signs {
             writes_refused: self.ctx.store.writes_refused(),
             parts: &self.ctx.reports.all(),
             doing: &self.thinking.doing(),
             turns: self.talk.turns.count(),
-            waiting: status::waiting(&asked, &messages, &folders),
+            waiting: status::waiting(&asked, &due, &messages, &folders),
         }))
     }
 }

@@ -12,6 +12,29 @@ use crate::work::queue;
 /// Approvals that one batch may decide.
 pub const BATCH_MAX: usize = 200;
 
+/// The owner's password as it came along with one or many decisions. It is looked at once, and only when something needs
+/// it: a wrong one counts as one wrong try, however many decisions it came with.
+pub struct Proof<'a> {
+    password: Option<&'a Secret>,
+    looked: Option<Result<(), Problem>>,
+}
+
+impl<'a> Proof<'a> {
+    /// The proof that came along; `None` when none did.
+    #[must_use]
+    pub const fn of(password: Option<&'a Secret>) -> Self {
+        Self { password, looked: None }
+    }
+
+    /// Whether it is the owner's.
+    async fn holds(&mut self, app: &App, password: &Secret) -> Result<(), Problem> {
+        if self.looked.is_none() {
+            self.looked = Some(app.access.prove_current(password).await);
+        }
+        self.looked.clone().unwrap_or(Ok(()))
+    }
+}
+
 /// Decides the approval `id`, and carries the decision over to what it is about. A yes to something very risky needs
 /// the owner's `password`, where one is set.
 ///
@@ -23,8 +46,21 @@ pub async fn decide(
     decision: Decision,
     password: Option<&Secret>,
 ) -> Result<Approval, Problem> {
+    decide_with(app, id, decision, &mut Proof::of(password)).await
+}
+
+/// The same as one of many, which share a proof.
+///
+/// # Errors
+/// As [`decide`].
+pub async fn decide_with(
+    app: &App,
+    id: ApprovalId,
+    decision: Decision,
+    proof: &mut Proof<'_>,
+) -> Result<Approval, Problem> {
     if decision.act == Act::Approve {
-        step_up(app, &app.approvals.get(id).await?, password).await?;
+        step_up(app, &app.approvals.get(id).await?, proof).await?;
     }
     let decided = app.ctx.store.write(move |tx| apply(tx, id, &decision));
     decided.await.map_err(|e| e.problem())
@@ -68,11 +104,25 @@ pub async fn act(
     through: &str,
     password: Option<&Secret>,
 ) -> Result<Task, Problem> {
+    act_with(app, id, act, through, &mut Proof::of(password)).await
+}
+
+/// The same as one of many, which share a proof.
+///
+/// # Errors
+/// As [`act`].
+pub async fn act_with(
+    app: &App,
+    id: TaskId,
+    act: task::Act,
+    through: &str,
+    proof: &mut Proof<'_>,
+) -> Result<Task, Problem> {
     if act == task::Act::Approve {
         let subject = Subject::task(id.to_string());
         let waiting = app.ctx.store.read(move |r| r.approval_pending(&subject)).await.map_err(|e| e.problem())?;
         if let Some(waiting) = waiting {
-            decide(app, waiting.id, Decision::by_owner(Act::Approve, through, None), password).await?;
+            decide_with(app, waiting.id, Decision::by_owner(Act::Approve, through, None), proof).await?;
             return app.queue.get(id).await;
         }
     }
@@ -80,11 +130,11 @@ pub async fn act(
 }
 
 /// Whoever sits at an open browser may not be the owner, so what is very risky asks for the password once more.
-async fn step_up(app: &App, approval: &Approval, password: Option<&Secret>) -> Result<(), Problem> {
+async fn step_up(app: &App, approval: &Approval, proof: &mut Proof<'_>) -> Result<(), Problem> {
     if !approval.needs_step_up() || !app.access.has_password().await? {
         return Ok(());
     }
-    let Some(password) = password else {
+    let Some(password) = proof.password else {
         return Err(Problem::new(
             Kind::Forbidden,
             "step_up",
@@ -92,5 +142,5 @@ async fn step_up(app: &App, approval: &Approval, password: Option<&Secret>) -> R
             "Type the password with the decision, or reject it without.",
         ));
     };
-    app.access.prove_current(password).await
+    proof.holds(app, password).await
 }

@@ -88,12 +88,16 @@ settings! {
         /// GOLDEN_TIMMY, the strict profile: nothing with an outside effect runs without your yes or a rule you made.
         /// Off, the risk of each act alone decides. What is always asked for is asked for either way.
         golden_timmy: bool = true, Free;
+        /// Millionths of a US dollar that the models of one run of a task may cost; what is made on this machine costs
+        /// nothing. A run that has spent as much asks no model any more and says so.
+        run_cost_micros_max: u64 = 250_000, Range(0, 1_000_000_000);
     }
 }
 
 pub use crate::backup::nightly::BackupSettings;
 pub use crate::retention::RetentionSettings;
 pub use crate::telemetry::TelemetrySettings;
+pub use timmy_tools::mcp::Server;
 pub use timmy_tools::tool::settings::ToolsSettings;
 
 /// Everything the engine reads.
@@ -119,4 +123,6 @@ pub struct Settings {
     pub trust: TrustSettings,
     /// The tools, and where they may work.
     pub tools: ToolsSettings,
+    /// Servers of tools, in the order of their names.
+    pub servers: Vec<Server>,
 }

@@ -5,6 +5,7 @@ use timmy_domain::approval::{Approval, ApprovalStatus};
 use timmy_domain::message::{Message, MessageStatus};
 use timmy_domain::observation::WatchedFolder;
 use timmy_domain::policy::show;
+use timmy_domain::task::Task;
 use timmy_domain::text::{cut, one_line};
 use timmy_domain::{Life, Timestamp};
 use timmy_store::{ApprovalQuery, Reader, StoreError};
@@ -99,19 +100,32 @@ pub fn asked(r: &Reader<'_>, now: Timestamp) -> Result<(Vec<Approval>, u64), Sto
     Ok((r.approvals_page(&query)?, count))
 }
 
-/// What waits for the owner: questions, the conversation, and the folders.
+/// What waits for the owner: questions, what he wanted to do by now, the conversation, and the folders.
 #[must_use]
-pub fn waiting(asked: &[Approval], messages: &[Message], folders: &[WatchedFolder]) -> Vec<Waiting> {
+pub fn waiting(asked: &[Approval], due: &[Task], messages: &[Message], folders: &[WatchedFolder]) -> Vec<Waiting> {
     let mut list: Vec<Waiting> = asked
         .iter()
         .take(ASKED_MAX)
         .map(|one| Waiting {
             title: cut(&one_line(&show::words(&one.title)), 200),
-            detail: cut(&one_line(&show::words(&one.proposed_action)), 200),
+            // What would be done stands in the title; the exact words of a tool's plan are for its card.
+            detail: cut(
+                &one_line(&show::words(match &one.plan {
+                    Some(_) if !one.description.is_empty() => &one.description,
+                    _ => &one.proposed_action,
+                })),
+                200,
+            ),
             href: format!("/approvals#a-{}", one.id),
             act: "Decide",
         })
         .collect();
+    list.extend(due.iter().map(|task| Waiting {
+        title: cut(&one_line(&task.title), 200),
+        detail: "It is due. Say that you did it, or give it another time.".to_owned(),
+        href: format!("/tasks/{}", task.id),
+        act: "Look",
+    }));
     if let Some(failed) = messages.first().filter(|m| m.status == MessageStatus::Failed) {
         list.push(Waiting {
             title: "Your last message has no answer".to_owned(),

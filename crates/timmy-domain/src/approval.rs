@@ -220,7 +220,7 @@ impl Refusal {
 /// [`Refusal`] when the state or the actor forbids it.
 pub fn step(status: ApprovalStatus, act: Act, by: &Actor) -> Result<ApprovalStatus, Refusal> {
     // Whoever may not decide learns that first, and nothing about the state.
-    if act.is_the_owners() && *by != Actor::Owner || *by == Actor::Stranger {
+    if act.is_the_owners() && *by != Actor::Owner || matches!(by, Actor::Stranger | Actor::Program) {
         return Err(Refusal::NotTheOwner { act, by: by.clone() });
     }
     match (status, act) {

@@ -31,11 +31,13 @@ pub enum Actor {
     System,
     /// Somebody or something not logged in.
     Stranger,
+    /// A program of others that was let in with a token and speaks for itself, not for the owner.
+    Program,
 }
 
 impl Actor {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Owner, Self::Timmy, Self::System, Self::Stranger];
+    pub const ALL: [Self; 5] = [Self::Owner, Self::Timmy, Self::System, Self::Stranger, Self::Program];
 
     /// The wire and storage word.
     #[must_use]
@@ -45,6 +47,7 @@ impl Actor {
             Self::Timmy => "timmy",
             Self::System => "system",
             Self::Stranger => "stranger",
+            Self::Program => "program",
         }
     }
 }
@@ -259,6 +262,8 @@ catalogue! {
     ThoughtStopped = "timmy.thought_stopped", Info, Person;
     /// Timmy rests instead of thinking, and why.
     ThinkingRested = "thinking.rested", Debug, Operator;
+    /// A thought moved through the queue of tasks by itself. What the owner does with its task is told as of any other.
+    ThinkingTask = "thinking.task", Debug, Debug;
     /// The owner paused thinking.
     ThinkingPaused = "thinking.paused", Info, Person;
     /// The owner let Timmy think again.
@@ -295,6 +300,8 @@ catalogue! {
     LoginFailed = "login.failed", Warning, Operator;
     /// A session ended by the owner's wish.
     LoginEnded = "login.ended", Info, Operator;
+    /// Sessions of browsers were ended from the list of sessions.
+    LoginSessionsEnded = "login.sessions_ended", Info, Person;
     /// The owner set a password, or another one; every other session ended.
     LoginPasswordSet = "login.password_set", Info, Person;
     /// The owner took the password away; every other session ended.
@@ -337,6 +344,8 @@ catalogue! {
     TaskWaiting = "task.waiting", Info, Person;
     /// What a task needs is not there; it is looked at again soon.
     TaskPostponed = "task.postponed", Info, Operator;
+    /// The time has come by which the owner wanted to have done something himself.
+    TaskDue = "task.due", Info, Person;
     /// A task is done.
     TaskCompleted = "task.completed", Info, Person;
     /// The work on a task did not go well.
@@ -345,6 +354,10 @@ catalogue! {
     TaskRecycled = "task.recycled", Warning, Operator;
     /// A task was set aside, since its workers went away each time.
     TaskQuarantined = "task.quarantined", Error, Person;
+    /// The owner sent back what a task came to; another task is to do it better.
+    TaskSentBack = "task.sent_back", Info, Person;
+    /// The owner said whether something a task produced is good.
+    ArtifactRated = "artifact.rated", Info, Person;
     /// What was left of the last run was looked through at the start.
     QueueDrained = "task.startup_drain", Info, Operator;
     /// A tool is about to be used.
@@ -371,6 +384,10 @@ catalogue! {
     ApprovalRevoked = "approval.revoked", Info, Person;
     /// Something was refused without asking, and which rule refused it.
     PolicyDenied = "policy.denied", Warning, Person;
+    /// Something of middling risk was let run by a rule of the owner, and stands in the digest.
+    PolicyAllowed = "policy.allowed", Info, Person;
+    /// The quiet hours are over, and questions that came in them wait.
+    ApprovalGathered = "approval.gathered", Info, Person;
     /// The owner turned the strict profile, GOLDEN_TIMMY, on or off.
     GoldenChanged = "policy.golden_changed", Warning, Person;
     /// The owner made a rule by which things happen without being asked.

@@ -9,6 +9,7 @@ pub mod digest;
 pub mod event;
 pub mod filter;
 pub mod ids;
+pub mod intent;
 pub mod life;
 pub mod message;
 pub mod observation;

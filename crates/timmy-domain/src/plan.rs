@@ -141,6 +141,9 @@ pub struct Plan {
     /// Hosts that are spoken to.
     #[serde(default)]
     pub hosts: Vec<String>,
+    /// SHA-256 of how a tool of others describes itself: with another description it is another tool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub described_sha256: Option<Digest>,
     /// The tool's own arguments.
     #[serde(default)]
     pub args: Value,
@@ -185,6 +188,7 @@ impl Plan {
             stdin_sha256: None,
             files: Vec::new(),
             hosts: Vec::new(),
+            described_sha256: None,
             args,
             undo: None,
             session: None,
@@ -239,7 +243,7 @@ mod tests {
         let first = plan();
         let read: Plan = serde_json::from_str(&first.canonical()).expect("reads back");
         assert_eq!(read.hash(), first.hash());
-        let changes: [fn(&mut Plan); 12] = [
+        let changes: [fn(&mut Plan); 13] = [
             |p| p.tool.push('x'),
             |p| p.class = RiskClass::Read,
             |p| p.argv[1] = "-la".into(),
@@ -249,6 +253,7 @@ mod tests {
             |p| p.env_sha256 = Some(Digest::of(b"PATH=/tmp")),
             |p| p.stdin_sha256 = Some(Digest::of(b"in")),
             |p| p.hosts.push("example.org".into()),
+            |p| p.described_sha256 = Some(Digest::of(b"another description")),
             |p| p.taint.push(Taint::Web),
             |p| p.nonce.push('x'),
             |p| p.expires_at = Timestamp::from_micros(2_000_000),

@@ -14,6 +14,8 @@ use crate::{Actor, Problem, Seq, TaskId, Timestamp};
 pub mod birth;
 pub mod step;
 
+/// What stands before the name of a token in who made a task, when a program did.
+pub const OF_PROGRAM: &str = "program:";
 /// Characters of a title.
 pub const TITLE_CHARS_MAX: usize = 200;
 /// Characters of a description.
@@ -22,6 +24,8 @@ pub const DESCRIPTION_CHARS_MAX: usize = 20_000;
 pub const RESULT_CHARS_MAX: usize = 20_000;
 /// Characters of a reason, such as why a task was shelved.
 pub const REASON_CHARS_MAX: usize = 500;
+/// Lines of evidence one step keeps.
+pub const PROOFS_MAX: usize = 8;
 /// Characters of a type, of an agent's name, and of an idempotency key.
 pub const NAME_CHARS_MAX: usize = 80;
 /// Steps a task keeps; the oldest give way.
@@ -42,8 +46,21 @@ pub const POSTPONE_SECONDS: u64 = 60;
 pub const LEASE_SECONDS: u64 = 60;
 /// Seconds a task may run, unless it says otherwise.
 pub const TIME_LIMIT_SECONDS: u32 = 30 * 60;
+/// The kind of task that is a thought. Those that the house makes stand apart: they come by themselves, all day.
+pub const THOUGHT: &str = "thought";
+/// Hours for which the house keeps a thought's task after it is over; the thought itself stays.
+pub const THOUGHT_TASK_HOURS: u64 = 24;
 /// Room between two neighbours in the owner's order, so that many fit between them.
 pub const POSITION_GAP: i64 = 1 << 20;
+
+/// Who made a task, in words: a program is named by its token.
+#[must_use]
+pub fn maker(created_by: &str) -> String {
+    match created_by.strip_prefix(OF_PROGRAM) {
+        Some(token) => format!("a program with the token {}", cut(&one_line(token), NAME_CHARS_MAX)),
+        None => created_by.to_owned(),
+    }
+}
 
 /// Where a task stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -234,6 +251,9 @@ pub struct Step {
     pub completed_at: Option<Timestamp>,
     /// What came of it, shortened.
     pub output: Option<String>,
+    /// What shows that it was done, one line each, at most [`PROOFS_MAX`]: a hash of what was written, how a command ended.
+    #[serde(default)]
+    pub evidence: Vec<String>,
 }
 
 /// Who works on a task, and until when that is believed without hearing from them.
@@ -318,6 +338,12 @@ impl Task {
     #[must_use]
     pub fn is_ready(&self, now: Timestamp) -> bool {
         self.status.known == Some(Status::Approved) && self.not_before.is_none_or(|at| at <= now)
+    }
+
+    /// Whether it is a thought that came due by itself, which no list of what is to be done shows unasked.
+    #[must_use]
+    pub fn is_own_thought(&self) -> bool {
+        self.task_type == THOUGHT && self.created_by == Actor::System.name()
     }
 
     /// Whether `holder` holds its lease at `now`.

@@ -14,6 +14,8 @@ mod create;
 mod error;
 mod log;
 mod migrate;
+#[cfg(debug_assertions)]
+pub mod moments;
 mod readers;
 mod row;
 mod signing;

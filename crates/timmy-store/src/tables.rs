@@ -10,6 +10,7 @@ pub(crate) mod messages;
 mod retry;
 pub(crate) mod rules;
 pub(crate) mod runs;
+mod sent_back;
 pub(crate) mod state;
 pub(crate) mod tasks;
 pub(crate) mod thoughts;

@@ -249,10 +249,14 @@ impl Writer<'_> {
     fn finish(&mut self, before: Seq, fault: Option<StoreError>) {
         let begun = Instant::now();
         let head = self.tx.head();
+        #[cfg(debug_assertions)]
+        crate::moments::reached(crate::moments::Moment::BeforeCommit);
         let fault = match fault {
             None => log::commit(self.conn, (head.seq != before).then_some(&head), self.tx.signer()).err(),
             fault => fault,
         };
+        #[cfg(debug_assertions)]
+        crate::moments::reached(crate::moments::Moment::AfterCommit);
         let refused = fault.as_ref().or_else(|| self.waiting.iter().find_map(Waiting::full));
         if let Some(refused) = refused {
             self.note_full(refused);

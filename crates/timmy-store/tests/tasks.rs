@@ -150,6 +150,7 @@ fn every_filter_gives_what_a_look_at_each_task_gives() {
             priority: has(1).then_some(Priority::High),
             assigned_to: has(2).then(|| "forge".to_owned()),
             parent: has(3).then_some(parent.id),
+            kind: None,
             before: has(4).then_some(all[20].seq),
             limit: 1_000,
         };

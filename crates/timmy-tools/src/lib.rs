@@ -9,6 +9,7 @@ pub mod error;
 pub mod folder;
 pub mod git;
 pub mod machine;
+pub mod mcp;
 pub mod mind;
 pub mod process;
 pub mod sandbox;

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::OnceLock;
 
+pub mod kept;
 pub(crate) mod order;
 pub mod policy;
 pub mod tier;

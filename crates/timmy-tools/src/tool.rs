@@ -112,6 +112,14 @@ pub trait Tool: Send + Sync + 'static {
     /// What it is.
     fn spec(&self) -> &ToolSpec;
 
+    /// The arguments as it takes them. A tool of the house takes what its description says, and nothing else.
+    ///
+    /// # Errors
+    /// [`ToolError::BadArgument`] that names the argument.
+    fn check(&self, args: &Value) -> Result<Value, ToolError> {
+        schema::check(&self.spec().name, &self.spec().input_schema, args)
+    }
+
     /// What exactly it would do with `args`, which fit its description. Changes nothing and asks nobody outside.
     ///
     /// # Errors
@@ -125,10 +133,10 @@ pub trait Tool: Send + Sync + 'static {
     fn run<'a>(&'a self, plan: &'a Plan, running: &'a Running) -> BoxFuture<'a, Result<Outcome, ToolError>>;
 }
 
-/// The tools there are.
-#[derive(Default)]
+/// The tools there are. Cheap to clone.
+#[derive(Clone, Default)]
 pub struct Toolbox {
-    tools: Vec<Box<dyn Tool>>,
+    tools: Vec<Arc<dyn Tool>>,
 }
 
 impl Toolbox {
@@ -136,7 +144,8 @@ impl Toolbox {
     ///
     /// # Errors
     /// The name, when it is taken, is no name, or the box is full.
-    pub fn add(&mut self, tool: Box<dyn Tool>) -> Result<(), String> {
+    pub fn add(&mut self, tool: impl Into<Arc<dyn Tool>>) -> Result<(), String> {
+        let tool = tool.into();
         let name = &tool.spec().name;
         let fits = !name.is_empty()
             && name.len() <= 64
@@ -173,7 +182,7 @@ impl Toolbox {
     /// [`ToolError::BadArgument`] for arguments that do not fit, and what the tool gives.
     pub async fn plan(&self, name: &str, args: &Value, scope: &Scope) -> Result<Plan, ToolError> {
         let tool = self.find(name)?;
-        let args = schema::check(name, &tool.spec().input_schema, args)?;
+        let args = tool.check(args)?;
         let plan = tool.plan(args, scope).await?;
         if plan.canonical().len() > timmy_domain::plan::PLAN_BYTES_MAX {
             let message = format!("What {name} was given is too much for one call.");

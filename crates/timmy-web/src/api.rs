@@ -7,12 +7,14 @@ use serde::Serialize;
 
 pub mod access;
 pub mod approvals;
+pub mod artifacts;
 pub mod backups;
 pub mod chat;
 pub mod events;
 pub mod health;
 pub mod router;
 pub mod rules;
+pub mod sessions;
 pub mod settings;
 pub mod status;
 pub mod stream;

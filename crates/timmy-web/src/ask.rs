@@ -149,6 +149,18 @@ impl Named {
     }
 }
 
+/// The two names in an address: of a thing, and of something that belongs to it.
+pub struct Two(pub Named, pub Named);
+
+impl<S: Send + Sync> FromRequestParts<S> for Two {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let path = Path::<(String, String)>::from_request_parts(parts, state).await;
+        path.map(|Path((one, other))| Self(Named(one), Named(other))).map_err(|_| no_such("thing", ""))
+    }
+}
+
 /// The refusal of a name that names nothing.
 #[must_use]
 pub fn no_such(what: &str, name: &str) -> Refusal {

@@ -4,7 +4,7 @@ use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use serde_json::json;
 use timmy_domain::task::Priority;
-use timmy_domain::text::plural;
+use timmy_domain::text::{cut, one_line, plural};
 use timmy_domain::{TaskId, ThoughtId};
 
 use crate::auth::{Visit, set_cookie};
@@ -46,6 +46,8 @@ pub enum Did {
     TaskMoved(TaskId, i64, Priority),
     /// One act on several things: how many were changed, and how many could not be.
     Several(u64, u64),
+    /// What one act on several things came to, in words, since some of them were refused.
+    Told(String),
     /// Something that needs no undoing.
     Note(Note),
 }
@@ -73,6 +75,10 @@ pub enum Note {
     KeysSaved,
     /// A token was withdrawn.
     TokenRevoked,
+    /// A session was ended.
+    SessionEnded,
+    /// All other sessions were ended.
+    SessionsEnded,
     /// A backup was made.
     BackedUp,
     /// A backup is being made.
@@ -99,6 +105,10 @@ pub enum Note {
     TaskDone,
     /// A task stands where it stood before.
     TaskPutBack,
+    /// Something a task produced was rated.
+    Rated,
+    /// What a task came to was sent back; this is the one that is to do it better.
+    SentBack,
     /// A question was answered with yes.
     SaidYes,
     /// A question was answered with no.
@@ -132,6 +142,8 @@ impl Note {
         (Self::SettingUnset, "unset", "Taken out of timmy.toml. The default takes effect at the next start."),
         (Self::KeysSaved, "keys", "The keys of this device are saved."),
         (Self::TokenRevoked, "revoked", "The token is revoked and refused from now on."),
+        (Self::SessionEnded, "sessionended", "The session is ended, and what it had open is closed."),
+        (Self::SessionsEnded, "sessionsended", "Every other browser is logged out."),
         (Self::BackedUp, "backup", "A backup was made and checked."),
         (Self::BackingUp, "backingup", "A backup is being made. It stands in Settings when it is whole."),
         (Self::PasswordSet, "password", "The password is set. Every other browser is logged out."),
@@ -145,6 +157,8 @@ impl Note {
         (Self::TaskRetried, "taskretried", "The task is tried again from the start."),
         (Self::TaskDone, "taskdone", "Done. The task is off the list."),
         (Self::TaskPutBack, "taskputback", "The task stands where it stood."),
+        (Self::Rated, "rated", "Noted. You can say otherwise at any time."),
+        (Self::SentBack, "sentback", "Sent back. This task is to do it better, with your remark and what there was."),
         (Self::SaidYes, "yes", "Approved. It is done once, exactly as shown."),
         (Self::SaidNo, "no", "Rejected. It is not done."),
         (Self::TookBack, "tookback", "The yes is taken back. It is not done."),
@@ -194,6 +208,32 @@ fn length(minutes: u64) -> String {
 }
 
 impl Did {
+    /// Refusals that are told one by one; the others are counted.
+    pub const NAMED_MAX: usize = 3;
+
+    /// What an act on several things came to: how many were changed and refused, and of the first ones refused what
+    /// they are and why.
+    #[must_use]
+    pub fn several(changed: u64, refused: u64, named: &[(String, String)]) -> Self {
+        if refused == 0 {
+            return Self::Several(changed, 0);
+        }
+        let mut words = format!("{changed} done, {refused} refused.");
+        for (title, why) in named.iter().take(Self::NAMED_MAX) {
+            let (title, why) = (cut(&one_line(title), 60), cut(&one_line(why), 160));
+            let told = title.is_empty() || why.contains(&title);
+            words.push_str(&if told { format!(" {why}") } else { format!(" “{title}”: {why}") });
+        }
+        let more = refused.saturating_sub(named.len() as u64);
+        if more > 0 {
+            words.push_str(&format!(" {more} more like these."));
+        }
+        while words.len() > PATH_BYTES_MAX {
+            words = cut(&words, words.chars().count() / 2);
+        }
+        Self::Told(if words.ends_with('.') { words } else { format!("{words}.") })
+    }
+
     /// What was done, in one sentence.
     #[must_use]
     pub fn text(&self) -> String {
@@ -216,6 +256,7 @@ impl Did {
             Self::Several(changed, refused) => {
                 format!("{changed} done; {refused} could not be, since their state does not allow it.")
             }
+            Self::Told(words) => words.clone(),
             Self::Note(note) => note.row().1.to_owned(),
         }
     }
@@ -239,7 +280,7 @@ impl Did {
             Self::TaskMoved(id, position, priority) => {
                 Undo::task(id, "put").with("position", position).with("priority", priority)
             }
-            Self::Several(..) | Self::Note(_) => return None,
+            Self::Several(..) | Self::Told(_) | Self::Note(_) => return None,
         })
     }
 
@@ -258,6 +299,10 @@ impl Did {
                 format!("unwatched.{hex}")
             }
             Self::Unwatched(_) => String::new(),
+            Self::Told(words) => {
+                let hex: String = words.bytes().map(|b| format!("{b:02x}")).collect();
+                format!("told.{hex}")
+            }
             Self::Paused(m) => format!("paused.{}", minutes(m)),
             Self::Resumed(m) => format!("resumed.{}", minutes(m)),
             Self::TaskPaused(id) => format!("taskpaused.{id}"),
@@ -282,6 +327,7 @@ impl Did {
             "unfewer" => Self::Unfewer(id()?),
             "watched" => Self::Watched(of.parse().ok()?),
             "unwatched" => Self::Unwatched(unhex(of)?),
+            "told" => Self::Told(unhex(of)?),
             "paused" => Self::Paused(minutes()?),
             "resumed" => Self::Resumed(minutes()?),
             "taskpaused" => Self::TaskPaused(of.parse().ok()?),
@@ -386,6 +432,7 @@ mod tests {
             Did::TaskTakenUp(task),
             Did::TaskMoved(task, -5, Priority::High),
             Did::Several(2, 1),
+            Did::several(2, 1, &[("Größe".to_owned(), "It is vetoed, so “approve” does not fit.".to_owned())]),
         ];
         all.extend(Note::ALL.iter().map(|(note, _, _)| Did::Note(*note)));
         all
@@ -408,7 +455,7 @@ mod tests {
     fn every_act_but_a_note_is_taken_back_by_a_route_that_exists() {
         for did in all() {
             let Some(undo) = did.undo() else {
-                assert!(matches!(did, Did::Note(_) | Did::Several(..)), "{did:?}");
+                assert!(matches!(did, Did::Note(_) | Did::Told(_) | Did::Several(..)), "{did:?}");
                 continue;
             };
             let part = |part: &str| {

@@ -171,6 +171,7 @@ async fn known(web: &Web, request: &Parts) -> Result<(Option<Who>, Origin), Prob
     let who = auth::who(web, headers).await?;
     let needed = match (door, acts) {
         (Door::Admin, _) => Scope::Admin,
+        (Door::Reader, _) => Scope::Read,
         (_, true) => Scope::Operate,
         (_, false) => Scope::Read,
     };

@@ -15,6 +15,7 @@ use crate::look::markdown::{self, Twin};
 use crate::look::{Density, Theme};
 use crate::measure::Rendered;
 use crate::pages;
+use crate::sheet::Sheet;
 use crate::web::Web;
 
 /// A refusal on its way out. It leaves as JSON; the door draws it as a page for a browser.
@@ -142,10 +143,11 @@ pub fn page(template: &impl Template) -> Answer {
 /// When the template cannot be drawn.
 pub fn page_with(status: StatusCode, template: &impl Template) -> Answer {
     let began = Instant::now();
-    let drawn = template.render().map_err(|error| {
+    let mut sheet = Sheet::take();
+    template.render_into(sheet.text()).map_err(|error| {
         Problem::unavailable("page_failed", format!("The page could not be drawn: {error}."), "Load it again.")
     })?;
-    let mut response = (status, Html(drawn)).into_response();
+    let mut response = (status, Html(sheet.into_bytes())).into_response();
     response.extensions_mut().insert(Rendered(began.elapsed()));
     Ok(response)
 }

@@ -27,6 +27,7 @@ pub async fn metrics(State(web): State<Web>, _: Visit) -> Answer {
     let machine = crate::pages::health::measure(&web).await;
     let mut text = Text::default();
     process(&mut text, &web, &usage);
+    text.sample(f::SANDBOX, &[], timmy_tools::sandbox::fence().await.tier.number());
     text.maybe(f::DISK_SIZE, &[], machine.disk_total_bytes);
     text.maybe(f::DISK_FREE, &[], machine.disk_free_bytes);
     surface(&mut text, &web);

@@ -5,9 +5,11 @@ use axum::response::{IntoResponse, Response};
 use timmy_core::mind::thinking::Doing;
 use timmy_core::pulse::Tone as PulseTone;
 use timmy_core::status::{self, Signs, Status};
+use timmy_core::work::due;
 use timmy_domain::approval::Approval;
 use timmy_domain::message::Message;
 use timmy_domain::observation::WatchedFolder;
+use timmy_domain::task::Task;
 use timmy_domain::text::cut;
 use timmy_domain::{Life, Seq, Timestamp};
 use timmy_store::{Reader, StoreError};
@@ -32,6 +34,7 @@ pub mod look;
 pub mod models;
 pub mod palette;
 pub mod password;
+pub mod sessions;
 pub mod settings;
 pub mod steer;
 pub mod talk;
@@ -49,6 +52,8 @@ pub struct Around {
     pub asked: Vec<Approval>,
     /// How many wait in all.
     pub asked_count: u64,
+    /// What the owner wanted to do by now.
+    pub due: Vec<Task>,
     /// The last event.
     pub last_seq: Seq,
 }
@@ -62,7 +67,8 @@ impl Around {
 
     fn read(r: &Reader<'_>, now: Timestamp) -> Result<Self, StoreError> {
         let (asked, asked_count) = status::asked(r, now)?;
-        Ok(Self { newest: r.messages(None, 1)?, folders: r.folders()?, asked, asked_count, last_seq: r.last_seq()? })
+        let (newest, due) = (r.messages(None, 1)?, due::shown(r, now)?);
+        Ok(Self { newest, folders: r.folders()?, asked, asked_count, due, last_seq: r.last_seq()? })
     }
 }
 
@@ -98,7 +104,7 @@ pub fn status(web: &Web, around: &Around) -> Status {
         parts: &web.app.ctx.reports.all(),
         doing: &web.app.thinking.doing(),
         turns: web.app.talk.turns.count(),
-        waiting: status::waiting(&around.asked, &around.newest, &around.folders),
+        waiting: status::waiting(&around.asked, &around.due, &around.newest, &around.folders),
     })
 }
 

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::{MethodFilter, MethodRouter};
 
 use crate::web::Web;
-use crate::{api, assets, errors, live, metrics, openapi, pages};
+use crate::{api, assets, errors, live, mcp, metrics, openapi, pages};
 
 /// Who may call a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum Door {
     Open,
     /// Whoever is logged in: looking needs the scope `read`, everything else `operate`.
     Owner,
+    /// Whoever is logged in; the handler asks for more where what is said changes something.
+    Reader,
     /// Whoever has the scope `admin`.
     Admin,
 }
@@ -24,6 +26,7 @@ impl fmt::Display for Door {
         f.write_str(match self {
             Self::Open => "anybody",
             Self::Owner => "logged in: `read` to look, `operate` to act",
+            Self::Reader => "logged in: `read`, and `operate` for what changes something",
             Self::Admin => "`admin`",
         })
     }
@@ -134,6 +137,9 @@ table! {
     Owner "/tasks/{id}/modify" { POST pages::tasks::act::modify }
     Owner "/tasks/{id}/move" { POST pages::tasks::act::place }
     Owner "/tasks/{id}/put" { POST pages::tasks::act::put }
+    Owner "/tasks/{id}/send-back" { POST pages::tasks::artifacts::send_back }
+    Owner "/tasks/{id}/artifacts/{n}/file" { GET pages::tasks::artifacts::file }
+    Owner "/tasks/{id}/artifacts/{n}/rate" { POST pages::tasks::artifacts::rate }
     Owner "/agents" { GET pages::tasks::agents_page }
     Owner "/agents.md" { GET pages::tasks::agents_page }
     Owner "/approvals" { GET pages::approvals::approvals }
@@ -163,6 +169,8 @@ table! {
     Admin "/settings/backup" { POST pages::backups::make }
     Admin "/settings/tokens" { POST pages::settings::make_token }
     Admin "/settings/tokens/revoke" { POST pages::settings::revoke_token }
+    Admin "/settings/sessions/end" { POST pages::sessions::end }
+    Admin "/settings/sessions/end-others" { POST pages::sessions::end_others }
 
     Owner "/api/status" { GET api::status::status }
     Owner "/api/health" { GET api::health::health }
@@ -196,6 +204,7 @@ table! {
     Admin "/api/login/password" { GET api::access::password, PUT api::access::set_password, DELETE api::access::remove_password }
     Admin "/settings/password" { POST pages::password::change }
     Owner "/api/approvals" { GET api::approvals::approvals }
+    Owner "/api/approvals/digest" { GET api::approvals::digest }
     Owner "/api/approvals/batch" { POST api::approvals::batch }
     Owner "/api/approvals/{id}" { GET api::approvals::approval }
     Owner "/api/approvals/{id}/approve" { POST api::approvals::approve, PATCH api::approvals::approve }
@@ -217,6 +226,10 @@ table! {
     Owner "/api/tasks/{id}/modify" { POST api::tasks::modify, PATCH api::tasks::modify }
     Owner "/api/tasks/{id}/backlog" { POST api::tasks::lay_aside, PATCH api::tasks::lay_aside }
     Owner "/api/tasks/{id}/move" { POST api::tasks::place, PATCH api::tasks::place }
+    Owner "/api/tasks/{id}/send-back" { POST api::artifacts::send_back }
+    Owner "/api/tasks/{id}/artifacts" { GET api::artifacts::artifacts }
+    Owner "/api/tasks/{id}/artifacts/{n}" { GET api::artifacts::artifact }
+    Owner "/api/tasks/{id}/artifacts/{n}/rate" { POST api::artifacts::rate }
     Owner "/api/queue/status" { GET api::tasks::status }
     Owner "/api/queue/position/{id}" { GET api::tasks::position }
     Owner "/api/queue/agent/{name}" { GET api::tasks::agent }
@@ -225,6 +238,9 @@ table! {
     Owner "/api/rules/suggestions" { GET api::rules::suggestions }
     Owner "/api/rules/{id}/revoke" { POST api::rules::revoke }
     Owner "/api/policy/explain" { POST api::rules::explain }
+    Reader "/mcp" { POST mcp::talk }
+    Admin "/api/sessions" { GET api::sessions::sessions, DELETE api::sessions::end_others }
+    Admin "/api/sessions/{id}" { DELETE api::sessions::end }
     Admin "/api/tokens" { GET api::access::tokens, POST api::access::create }
     Admin "/api/tokens/{name}" { DELETE api::access::revoke }
 }
@@ -262,11 +278,15 @@ mod tests {
                 "/settings/backup",
                 "/settings/tokens",
                 "/settings/tokens/revoke",
+                "/settings/sessions/end",
+                "/settings/sessions/end-others",
                 "/api/settings/changes",
                 "/api/backups",
                 "/api/login/code",
                 "/api/login/password",
                 "/settings/password",
+                "/api/sessions",
+                "/api/sessions/{id}",
                 "/api/tokens",
                 "/api/tokens/{name}"
             ]

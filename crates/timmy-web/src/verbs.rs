@@ -124,6 +124,7 @@ pub const VERBS: &[Verb] = &[
         Act::Go("/settings#token-name"),
     ),
     verb("Revoke a token", "withdraw access key", "lock", "timmy token revoke NAME", Act::Go("/settings#tokens")),
+    verb("Log other browsers out", "sessions end sign", "lock", "timmy sessions", Act::Go("/settings#sessions")),
     verb("Back up now", "backup save copy", "file", "timmy backup", Act::Do("/settings/backup", &[])),
     verb("Set a password", "login change", "lock", "timmy password set", Act::Go("/settings#password")),
     verb("Check everything again", "health doctor test", "again", "timmy doctor", Act::Leave("/health/check", &[])),

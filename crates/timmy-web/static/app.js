@@ -122,5 +122,10 @@
       const s = Math.max(0, Math.round((Date.now() - Date.parse(since)) / 1000));
       if (Number.isFinite(s)) el.textContent = s < 60 ? `${s} s` : `${Math.floor(s / 60)} min ${s % 60} s`;
     }
+    for (const el of $$("[data-left]")) {
+      el.until ??= Date.now() + el.dataset.left * 1000;
+      const s = Math.max(0, Math.ceil((el.until - Date.now()) / 1000));
+      if (s) el.textContent = `${s} s`; else el.closest("p").textContent = "Very risky. A yes counts now.";
+    }
   }, 1000);
 })();

@@ -51,11 +51,12 @@
   const fits = (pattern, name) => pattern === "*" || pattern === name || (pattern.endsWith(".*") && name.startsWith(pattern.slice(0, -1)));
   const wants = (slot, name) => slot.dataset.live.split(" ").some(p => fits(p, name));
   const patterns = () => [...new Set(slots().flatMap(s => s.dataset.live.split(" ")))];
+  /* What is open from the start keeps nothing back; what was opened, or typed into, is in use. */
   /* A button that is found again by its id does not keep a part from being drawn anew. */
   const onButton = slot => slot.contains(document.activeElement) && document.activeElement.matches("button[id]");
   const busy = (slot, lax) => slot.contains(document.activeElement) && document.activeElement !== document.body && !(lax && onButton(slot))
     || $$("input:not([type=hidden]), textarea", slot).some(f => f.value !== f.defaultValue || f.checked !== f.defaultChecked)
-    || $("details[open]", slot) || $(".htmx-request", slot);
+    || $("details[open]:not([data-open])", slot) || $(".htmx-request", slot);
 
   const timers = new WeakMap();
   const ring = slot => {

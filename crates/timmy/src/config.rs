@@ -10,6 +10,7 @@ use timmy_core::settings::{
 use timmy_domain::settings::{KeyInfo, Section, Value};
 use timmy_domain::text::one_line;
 use timmy_llm::{CascadeSettings, OllamaSettings, ScriptedSettings};
+use timmy_tools::mcp::Server;
 use timmy_web::settings::{FeedSettings, ServerSettings};
 
 use crate::log::{ErrorLogSettings, LogSettings};
@@ -18,7 +19,9 @@ pub mod desk;
 pub mod edit;
 mod file;
 mod providers;
+mod servers;
 pub use providers::{PROVIDER_TABLE, ProviderSettings};
+pub use servers::{SERVER_TABLE, fill, opens_home};
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +121,8 @@ pub struct Config {
     pub error_log: ErrorLogSettings,
     /// Further providers, by name.
     pub providers: BTreeMap<String, ProviderSettings>,
+    /// Servers of tools, by name.
+    pub servers: BTreeMap<String, Server>,
     sources: BTreeMap<(String, String), Source>,
 }
 
@@ -298,6 +303,7 @@ impl Config {
             }
         }
         lines.extend(self.providers.values().flat_map(ProviderSettings::explain));
+        lines.extend(self.servers.values().flat_map(servers::explain));
         lines
     }
 
@@ -315,6 +321,7 @@ impl Config {
             telemetry: self.telemetry.clone(),
             trust: self.trust.clone(),
             tools: self.tools.clone(),
+            servers: self.servers.values().cloned().collect(),
         }
     }
 }

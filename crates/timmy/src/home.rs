@@ -240,6 +240,13 @@ pub fn config_variables() -> Vec<(String, String)> {
     found
 }
 
+/// The variable `name` of the environment that Timmy was started with, for a server of tools the owner gives it to.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the binary is the one place that reads the environment")]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// Whether others than the owner of the file may read it.
 ///
 /// # Errors

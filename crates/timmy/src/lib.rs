@@ -7,6 +7,8 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod door;
+#[cfg(debug_assertions)]
+pub mod dying;
 pub mod handles;
 pub mod home;
 pub mod log;

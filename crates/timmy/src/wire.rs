@@ -14,7 +14,7 @@ use timmy_store::{Options, Store};
 use crate::clock::SystemClock;
 use crate::commands::refused;
 use crate::config::desk::Flags;
-use crate::config::{Config, Inputs};
+use crate::config::{Config, Inputs, fill, opens_home};
 use crate::home::{self, Home};
 
 /// The version of this binary.
@@ -28,7 +28,9 @@ const CONFIG_BYTES_MAX: u64 = 256 * 1024 + 1;
 /// # Errors
 /// When a file cannot be read, secrets are open to others, or the configuration has faults.
 pub fn load_config(home: &Home, flags: Flags) -> Result<Config> {
-    Ok(Config::load(&inputs(home, flags)?)?)
+    let mut config = Config::load(&inputs(home, flags)?)?;
+    fill(&mut config, home::variable);
+    Ok(config)
 }
 
 /// What the configuration of `home` is made from, with `flags` on top.
@@ -124,6 +126,10 @@ pub fn open_store(home: &Home, clock: &Arc<SystemClock>, chance: &Chance) -> Res
 /// # Errors
 /// When store, randomness or a provider cannot be had.
 pub fn engine(home: &Home, config: &Config, run_token: Secret) -> Result<App> {
+    if let Some((name, folder)) = opens_home(config, &home.path) {
+        let folder = folder.display();
+        bail!("[mcp.{name}] would be given {folder}, which holds or lies in the home of Timmy; name another folder");
+    }
     let clock = Arc::new(SystemClock::default());
     let chance = chance()?;
     let store = open_store(home, &clock, &chance)?;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use timmy_domain::plan::Plan;
 use timmy_domain::policy::Resolved;
-use timmy_tools::sandbox::{Tier, fence};
+use timmy_tools::sandbox::fence;
 use timmy_tools::tool::scope::Grants;
 
 use crate::trust::policy::Surroundings;
@@ -19,11 +19,7 @@ const GUARDED_MAX: usize = 2_000;
 
 /// Looks the world up for `plan`. `home` is Timmy's data folder.
 pub(super) async fn look(plan: &Plan, home: &Path, user_home: Option<&Path>, grants: &Arc<Grants>) -> Surroundings {
-    let tier = match fence().await.tier {
-        Tier::T1 => 1,
-        Tier::T2 => 2,
-        Tier::T3 => 3,
-    };
+    let tier = fence().await.tier.number();
     let mut written = paths(plan);
     written.truncate(PATHS_MAX);
     let cwd = plan.cwd.as_ref().map(|place| PathBuf::from(&place.path));

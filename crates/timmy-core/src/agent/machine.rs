@@ -107,6 +107,12 @@ pub enum Phase {
     Over,
 }
 
+/// Millionths of a US dollar for people, such as `$0.25`; what is less than a cent to its last digit.
+fn dollars(micros: u64) -> String {
+    let (whole, part) = (micros / 1_000_000, micros % 1_000_000);
+    if part % 10_000 == 0 { format!("${whole}.{:02}", part / 10_000) } else { format!("${whole}.{part:06}") }
+}
+
 /// A run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Run {
@@ -118,6 +124,9 @@ pub struct Run {
     pub model_calls: u32,
     /// Tokens that were read and written.
     pub tokens: u64,
+    /// What the models cost, in millionths of a US dollar; nothing for those of this machine.
+    #[serde(default)]
+    pub cost_micros: u64,
     /// Where what was read came from; each origin once.
     pub taint: Vec<Taint>,
     /// What tools proved; one line each.
@@ -185,9 +194,15 @@ pub enum Reply {
         calls: Vec<Call>,
         /// Tokens read and written.
         tokens: u64,
+        /// What it cost, in millionths of a US dollar.
+        cost_micros: u64,
     },
+    /// The run has spent what one run may, in millionths of a US dollar.
+    Spent(u64),
     /// No model answered.
     Silent(String),
+    /// The model was asked as often as one of its size is.
+    Enough(u32),
     /// The plan may be carried out.
     Allowed {
         /// The plan.
@@ -228,6 +243,7 @@ impl Default for Run {
             turns: Vec::new(),
             model_calls: 0,
             tokens: 0,
+            cost_micros: 0,
             taint: Vec::new(),
             evidence: Vec::new(),
             made: Vec::new(),
@@ -301,7 +317,27 @@ impl Run {
     /// What `reply` makes of the run. A reply to something that was not asked changes nothing.
     pub fn take(&mut self, reply: Reply) {
         match (&self.phase, reply) {
-            (Phase::Ask, Reply::Said { text, calls, tokens }) => self.said(&text, calls, tokens),
+            (Phase::Ask, Reply::Said { text, calls, tokens, cost_micros }) => {
+                self.cost_micros = self.cost_micros.saturating_add(cost_micros);
+                self.said(&text, calls, tokens);
+            }
+            (Phase::Ask, Reply::Spent(max)) => {
+                let why = format!(
+                    "its models cost {}, and one run may spend {}; nothing more was asked. Take it up again to let it \
+                     spend as much once more, raise [trust] run_cost_micros_max, or choose a model of this machine",
+                    dollars(self.cost_micros),
+                    dollars(max)
+                );
+                self.cost_micros = 0;
+                self.end(Ended::Stuck(why));
+            }
+            (Phase::Ask, Reply::Enough(calls)) => {
+                // Taken up again by the owner, it may ask as often once more; the tokens of the run still bound it.
+                self.model_calls = 0;
+                self.end(Ended::Stuck(format!(
+                    "{calls} answers of a small model did not suffice; choose a larger model, or make the task smaller"
+                )));
+            }
             (Phase::Ask, Reply::Silent(why)) => self.end(Ended::Later(why)),
             (Phase::Judge { at }, Reply::Allowed { plan, approval }) => {
                 self.phase = Phase::Do { at: *at, plan, approval }
@@ -312,7 +348,12 @@ impl Run {
             (Phase::Wait { at, .. }, Reply::Allowed { plan, approval }) => {
                 self.phase = Phase::Do { at: *at, plan, approval };
             }
-            (Phase::Judge { .. } | Phase::Wait { .. } | Phase::Do { .. }, Reply::Refused(why)) => {
+            (phase @ (Phase::Judge { .. } | Phase::Wait { .. } | Phase::Do { .. }), Reply::Refused(why)) => {
+                // Why a call does not fit may repeat names and messages from outside.
+                if matches!(phase, Phase::Judge { .. }) && !self.taint.contains(&Taint::Tool) {
+                    self.taint.push(Taint::Tool);
+                    self.taint.sort();
+                }
                 self.told(&why, false);
             }
             (Phase::Do { at, .. } | Phase::Wait { at, .. }, Reply::Again) => self.phase = Phase::Judge { at: *at },

@@ -47,7 +47,8 @@ impl List {
     fn new(queue: Queue) -> Self {
         let properties = json!({"status": {"type": "string", "description": "Only tasks that stand so, such as approved, running or backlogged."}});
         let about = "Lists tasks of the queue, newest first, with their ids.";
-        Self { spec: ToolSpec::new("task_list", RiskClass::Read, Taint::Own, about, &properties, &[]), queue }
+        // Titles may repeat what was read outside when the task was made.
+        Self { spec: ToolSpec::new("task_list", RiskClass::Read, Taint::Tool, about, &properties, &[]), queue }
     }
 }
 

@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use timmy_domain::approval::{ApprovalStatus, Subject};
 use timmy_domain::event::{ToolCalled, ToolCompleted, ToolFailed};
-use timmy_domain::plan::{Plan, PlanHash};
+use timmy_domain::plan::{Plan, PlanHash, Taint};
 use timmy_domain::problem::Kind;
 use timmy_domain::risk::RiskClass;
+use timmy_domain::task::Task;
 use timmy_domain::task::step::Outcome;
 use timmy_domain::text::cut;
 use timmy_domain::thought::Place;
-use timmy_domain::{Actor, ApprovalId, NewEvent, Problem, Secret, TaskId};
+use timmy_domain::{Actor, ApprovalId, NewEvent, Problem, Secret};
+use timmy_llm::Answer;
 use timmy_store::{NewArtifact, StoreError};
 use timmy_tools::ToolError;
+use timmy_tools::mcp::Hub;
 use timmy_tools::tool::outcome::Outcome as Told;
 use timmy_tools::tool::scope::Grants;
 use timmy_tools::tool::{Running, Scope, ToolSpec, Toolbox};
@@ -22,11 +25,13 @@ use timmy_tools::tools::fetch::Internet;
 use tokio::time::Instant;
 
 use super::machine::{Call, Effect, Ended, Phase, Reply, Run};
+use super::profile::{self, Profile};
 use super::{around, own, prompt};
 use crate::chance::hex;
 use crate::clock::BoxFuture;
 use crate::ctx::Ctx;
 use crate::scene::date_words;
+use crate::toolservers::overheard;
 use crate::trust::approvals::Approvals;
 use crate::trust::policy::{Permission, Policy};
 use crate::work::processor::{Handler, Job};
@@ -36,6 +41,8 @@ use crate::work::queue::Queue;
 const KINDS: [&str; 5] = ["task_request", "external", "internal", "escalation", "chat_response"];
 /// Seconds one answer of the model may take.
 const MODEL_SECONDS: u64 = 180;
+/// What a remote answer counts, in millionths of a US dollar: no provider of this version says what it charges.
+const UNPRICED_MICROS: u64 = 0;
 /// Seconds one call of a tool may take.
 const TOOL_SECONDS: u64 = 120;
 /// Hours a plan is good: longer than a question to the owner, so that a late yes still fits it.
@@ -53,8 +60,16 @@ pub struct Agent {
     policy: Policy,
     approvals: Approvals,
     toolbox: Toolbox,
+    servers: Hub,
     home: PathBuf,
     user_home: Option<PathBuf>,
+    price: fn(&Answer) -> u64,
+}
+
+/// What an answer cost, in millionths of a US dollar: what is made on this machine costs nothing.
+#[must_use]
+pub fn cost_micros(answer: &Answer) -> u64 {
+    if answer.place == Place::Remote { UNPRICED_MICROS } else { 0 }
 }
 
 /// What came of an effect, with what is to be written down; or a fault of the house.
@@ -71,14 +86,31 @@ type Held = Option<(PlanHash, Secret)>;
 impl Agent {
     /// An agent over `ctx`. `user_home` is what `~` stands for.
     #[must_use]
-    pub fn new(ctx: Ctx, queue: &Queue, user_home: Option<PathBuf>) -> Self {
+    pub fn new(ctx: Ctx, queue: &Queue, user_home: Option<PathBuf>, servers: Hub) -> Self {
         let mut toolbox = timmy_tools::tools::all(Arc::new(Internet));
         for tool in own::all(queue) {
             // A name that is taken is found by a test.
             let _ = toolbox.add(tool);
         }
         let home = ctx.mind_dir.parent().map(Path::to_owned).unwrap_or_default();
-        Self { policy: Policy::new(ctx.clone()), approvals: Approvals::new(ctx.clone()), toolbox, home, user_home, ctx }
+        let (policy, approvals) = (Policy::new(ctx.clone()), Approvals::new(ctx.clone()));
+        Self { policy, approvals, toolbox, servers, home, user_home, price: cost_micros, ctx }
+    }
+
+    /// The same with another price of an answer, in millionths of a US dollar.
+    #[must_use]
+    pub fn priced(self, price: fn(&Answer) -> u64) -> Self {
+        Self { price, ..self }
+    }
+
+    /// The tools of the house, and those of the servers that are there now.
+    fn tools(&self) -> Toolbox {
+        let mut tools = self.toolbox.clone();
+        for tool in self.servers.tools() {
+            // Of two of one name the first stays, so none takes the place of one of the house.
+            let _ = tools.add(tool);
+        }
+        tools
     }
 
     /// The folders that tools may work in, as they are now.
@@ -89,25 +121,36 @@ impl Agent {
     }
 
     /// The tools that could do anything now: a small model does better with few.
-    fn offered(&self, grants: &Grants) -> Vec<&ToolSpec> {
+    fn offered<'t>(&self, tools: &'t Toolbox, grants: &Grants) -> Vec<&'t ToolSpec> {
         let in_folders = ["list_files", "read_file", "search_files", "write_file", "run_command"];
         let fits = |spec: &&ToolSpec| {
             let needs_folder = in_folders.contains(&spec.name.as_str()) || spec.name.starts_with("git_");
             (!needs_folder || !grants.folders().is_empty())
-                && (spec.risk != RiskClass::NetworkRead || self.ctx.settings.tools.fetch)
+                && (spec.name != "fetch_page" || self.ctx.settings.tools.fetch)
         };
-        self.toolbox.specs().filter(fits).collect()
+        tools.specs().filter(fits).collect()
     }
 
-    async fn load(&self, id: TaskId) -> Result<(Run, bool), StoreError> {
-        let text = self.ctx.store.read(move |r| r.run_state(id)).await?;
+    async fn load(&self, task: &Task) -> Result<(Run, bool), StoreError> {
+        let (id, parent) = (task.id, task.parent_task_id);
+        let read = self
+            .ctx
+            .store
+            .read(move |r| Ok((r.run_state(id)?, parent.map(|id| r.run_state(id)).transpose()?, r.is_sent_back(id)?)));
+        let (own, parent, sent_back) = read.await?;
+        // What was sent back tells of what another run read.
+        let own_words = task.created_by == Actor::Owner.to_string() && !sent_back;
+        let run = |text: Option<String>| text.and_then(|text| serde_json::from_str::<Run>(&text).ok());
         // A run of another version begins anew; what it did is in the log.
-        let run = text.and_then(|text| serde_json::from_str::<Run>(&text).ok());
-        Ok(run.map_or_else(|| (Run::default(), false), |run| (run, true)))
+        Ok(run(own).map_or_else(
+            || (Run { taint: inherited(own_words, run(parent.flatten())), ..Run::default() }, false),
+            |run| (run, true),
+        ))
     }
 
-    async fn save(&self, id: TaskId, run: &Run, told: Receipt) -> Result<(), Problem> {
+    async fn save(&self, job: &Job, run: &Run, told: Receipt) -> Result<(), Problem> {
         let state = serde_json::to_string(run).unwrap_or_default();
+        let (id, holder) = (job.taken.task.id, job.taken.holder.clone());
         let saved = self.ctx.store.write(move |tx| {
             for thing in &told.artifacts {
                 tx.keep_artifact(id, thing)?;
@@ -115,14 +158,16 @@ impl Agent {
             for event in told.events {
                 tx.append(event)?;
             }
+            if !told.evidence.is_empty() || told.failed.is_some() {
+                tx.task_prove(id, &holder, &told.evidence, told.failed.as_deref())?;
+            }
             tx.set_run_state(id, &state)
         });
         saved.await.map_err(|e| e.problem())
     }
 
     async fn run(&self, job: &Job) -> Outcome {
-        let id = job.taken.task.id;
-        let (mut run, mut found) = match self.load(id).await {
+        let (mut run, mut found) = match self.load(&job.taken.task).await {
             Ok(loaded) => loaded,
             Err(error) => return Outcome::Transient(error.to_string()),
         };
@@ -152,7 +197,7 @@ impl Agent {
             if ended.is_some() {
                 run = run.resumed();
             }
-            if let Err(problem) = self.save(id, &run, receipt).await {
+            if let Err(problem) = self.save(job, &run, receipt).await {
                 return Outcome::Transient(problem.message);
             }
             match ended {
@@ -187,11 +232,20 @@ impl Agent {
 
     async fn ask(&self, job: &Job, run: &Run) -> Reply {
         let grants = self.grants().await;
-        let tools = self.offered(&grants);
+        let toolbox = self.tools();
+        let tools = self.offered(&toolbox, &grants);
         let when = date_words(self.ctx.clock.as_ref(), self.ctx.now());
         // What tools read is of watched folders' kind: it stays here unless the owner lets those leave.
         let label = self.ctx.settings.privacy.folders();
-        let request = prompt::request(&job.taken.task, run, &tools, &when, label);
+        let profile = self.profile();
+        if run.model_calls >= profile.calls_max {
+            return Reply::Enough(profile.calls_max);
+        }
+        let cost_max = self.ctx.settings.trust.run_cost_micros_max;
+        if run.cost_micros > 0 && run.cost_micros >= cost_max {
+            return Reply::Spent(cost_max);
+        }
+        let request = prompt::request(&job.taken.task, run, &tools, &when, label, profile);
         let call = timmy_llm::Call {
             cancel: job.stop.clone(),
             deadline: Instant::now() + Duration::from_secs(MODEL_SECONDS),
@@ -202,17 +256,30 @@ impl Agent {
             Ok(answer) if answer.place == Place::Reflex => {
                 Reply::Silent("no model answers, and reflex does no tasks".to_owned())
             }
-            Ok(answer) => Reply::Said {
-                text: answer.content,
-                calls: answer
-                    .tool_calls
-                    .into_iter()
-                    .map(|call| Call { id: call.id, tool: call.name, arguments: call.arguments })
-                    .collect(),
-                tokens: answer.usage.prompt_tokens + answer.usage.completion_tokens,
-            },
+            Ok(answer) => {
+                let cost_micros = (self.price)(&answer);
+                Reply::Said {
+                    text: answer.content,
+                    calls: answer
+                        .tool_calls
+                        .into_iter()
+                        .map(|call| Call { id: call.id, tool: call.name, arguments: call.arguments })
+                        .collect(),
+                    tokens: answer.usage.prompt_tokens + answer.usage.completion_tokens,
+                    cost_micros,
+                }
+            }
             Err(error) => Reply::Silent(cut(&error.to_string(), 300)),
         }
+    }
+
+    /// How the model is asked that would answer now.
+    fn profile(&self) -> Profile {
+        let providers = self.ctx.cascade.status();
+        let answers = |p: &&timmy_llm::ProviderStatus| {
+            p.place != Place::Reflex && matches!(p.state, timmy_llm::ProviderState::Up)
+        };
+        providers.iter().find(answers).map_or(profile::FULL, |p| profile::of(&p.model_in_use))
     }
 
     async fn judge(&self, job: &Job, run: &Run, call: &Call, held: &mut Held) -> Performed {
@@ -224,13 +291,13 @@ impl Agent {
             expires_at: self.ctx.now().plus(Duration::from_secs(PLAN_HOURS * 3_600)),
             session: Some(job.taken.task.id.to_string()),
             task_id: Some(job.taken.task.id.to_string()),
-            taint: run.taint.clone(),
+            taint: self.seen(run, &call.tool),
             policy_sha256: None,
         };
         let Ok(args) = serde_json::from_str(&call.arguments) else {
             return Ok(refusal(job, &call.tool, "The arguments are not JSON, or were cut short. Write them again."));
         };
-        let plan = match self.toolbox.plan(&call.tool, &args, &scope).await {
+        let plan = match self.tools().plan(&call.tool, &args, &scope).await {
             Ok(plan) => plan,
             Err(error) => return Ok(refusal(job, &call.tool, &words(&error))),
         };
@@ -249,6 +316,12 @@ impl Agent {
             }
             Err(problem) => refusal(job, &call.tool, &heard(problem)?.message),
         })
+    }
+
+    /// Where what a call of `tool` is made from came from.
+    fn seen(&self, run: &Run, tool: &str) -> Vec<Taint> {
+        let outside = overheard(tool, self.servers.connected()).then_some(Taint::Tool);
+        run.taint.iter().copied().chain(outside).collect()
     }
 
     /// What the owner said to a question.
@@ -298,7 +371,7 @@ impl Agent {
             offsets: Arc::new(move |at| clock.offset_at(at)),
             time: Duration::from_secs(TOOL_SECONDS),
         };
-        Ok(match self.toolbox.run(plan, &running).await {
+        Ok(match self.tools().run(plan, &running).await {
             Ok(told) => {
                 let receipt = Receipt::of(job, plan, &told);
                 let reply = Reply::Did { text: told.text, evidence: told.evidence, taint: told.taint, well: true };
@@ -310,9 +383,9 @@ impl Agent {
                     plan_hash: Some(plan.hash()),
                     reason: cut(&error.to_string(), 500),
                 };
-                let receipt = Receipt { events: vec![of_task(job, failed.into())], artifacts: Vec::new() };
+                let receipt = Receipt::failed(job, failed);
                 // An error message may repeat what it was given from outside.
-                let taint = vec![timmy_domain::plan::Taint::Tool];
+                let taint = vec![Taint::Tool];
                 (Reply::Did { text: words(&error), evidence: Vec::new(), taint, well: false }, receipt)
             }
         })
@@ -353,7 +426,7 @@ impl Agent {
         let text = "The process ended in the middle of this. Whether it was done is not known. Look before doing it \
                     again.";
         let failed = ToolFailed { tool: plan.tool.clone(), plan_hash: Some(plan.hash()), reason: "cut off".to_owned() };
-        let receipt = Receipt { events: vec![of_task(job, failed.into())], artifacts: Vec::new() };
+        let receipt = Receipt::failed(job, failed);
         Ok((Reply::Did { text: text.to_owned(), evidence: Vec::new(), taint: Vec::new(), well: false }, receipt))
     }
 }
@@ -373,9 +446,17 @@ impl Handler for Agent {
 struct Receipt {
     events: Vec<NewEvent>,
     artifacts: Vec<NewArtifact>,
+    evidence: Vec<String>,
+    failed: Option<String>,
 }
 
 impl Receipt {
+    /// Of a call that was not made, or did not work out.
+    fn failed(job: &Job, body: ToolFailed) -> Self {
+        let failed = Some(body.reason.clone());
+        Self { events: vec![of_task(job, body.into())], failed, ..Self::default() }
+    }
+
     fn of(job: &Job, plan: &Plan, told: &Told) -> Self {
         let body = ToolCompleted {
             tool: plan.tool.clone(),
@@ -395,7 +476,23 @@ impl Receipt {
             sha256: thing.sha256.to_string(),
             bytes: thing.bytes.clone(),
         };
-        Self { events: vec![of_task(job, body.into())], artifacts: told.artifacts.iter().map(kept).collect() }
+        Self {
+            events: vec![of_task(job, body.into())],
+            artifacts: told.artifacts.iter().map(kept).collect(),
+            evidence: told.evidence.clone(),
+            failed: None,
+        }
+    }
+}
+
+/// Where the words of a task come from. What somebody other than the owner wrote repeats what he read: all that the run
+/// read that made it, and the most careful reading where that is not known. So text from outside stays known as such
+/// when it comes back sessions later.
+fn inherited(own_words: bool, parent: Option<Run>) -> Vec<Taint> {
+    match parent {
+        _ if own_words => Vec::new(),
+        Some(run) => run.taint,
+        None => vec![Taint::Unknown],
     }
 }
 
@@ -408,7 +505,7 @@ fn words(error: &ToolError) -> String {
 /// The call was not made.
 fn refusal(job: &Job, tool: &str, why: &str) -> (Reply, Receipt) {
     let failed = ToolFailed { tool: cut(tool, 64), plan_hash: None, reason: cut(why, 500) };
-    let receipt = Receipt { events: vec![of_task(job, failed.into())], artifacts: Vec::new() };
+    let receipt = Receipt::failed(job, failed);
     (Reply::Refused(why.to_owned()), receipt)
 }
 

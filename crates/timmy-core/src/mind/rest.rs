@@ -23,6 +23,9 @@ pub const BUSY_INTERVALS_MAX: u32 = 2;
 /// How long to wait when the machine is busy, in seconds.
 pub const BUSY_SECONDS: u64 = 60;
 
+/// How long to wait before looking again at a thought that stands in the queue, in seconds.
+pub const QUEUED_SECONDS: u64 = 15;
+
 /// How long to wait when the disk is full, in seconds.
 pub const FULL_SECONDS: u64 = 3;
 
@@ -30,6 +33,10 @@ pub const FULL_SECONDS: u64 = 3;
 pub const PAUSED: &str = "you paused it";
 /// Why Timmy rests when nothing stands in the way of the next thought but its time.
 pub const USUAL: &str = "until the next thought is due";
+/// Why Timmy rests while the next thought waits for a worker.
+pub const QUEUED: &str = "the next thought waits for its turn among the tasks";
+/// Why Timmy rests while the owner holds the next thought back on the list of tasks.
+pub const HELD: &str = "you hold the next thought back on the page Tasks";
 /// Why Timmy rests while the owner is being answered.
 pub const TALKING: &str = "you are talking with me";
 const OFF: &str = "thinking is switched off in the settings";
@@ -44,7 +51,7 @@ const ALIKE: &str = "the last two thoughts were alike";
 const AWAY: &str = "you have been away for a while";
 
 /// Every reason to rest, in its words and in the one word under which it is counted.
-pub const REASONS: [(&str, &str); 13] = [
+pub const REASONS: [(&str, &str); 15] = [
     (USUAL, "not_due"),
     (PAUSED, "paused"),
     (TALKING, "talking"),
@@ -58,6 +65,8 @@ pub const REASONS: [(&str, &str); 13] = [
     (SILENT, "nothing_new"),
     (ALIKE, "thoughts_alike"),
     (AWAY, "owner_away"),
+    (QUEUED, "queued"),
+    (HELD, "held"),
 ];
 
 /// Everything the decision looks at.
@@ -95,6 +104,17 @@ pub struct Situation {
     pub owner_seen: Timestamp,
     /// Load of the last minute divided by the number of processors.
     pub load: f64,
+    /// The thought that stands in the queue of tasks already.
+    pub queued: Option<Queued>,
+}
+
+/// How the thought stands that is in the queue already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queued {
+    /// It waits for a worker, or has one.
+    Going,
+    /// The owner paused it, laid it aside, or is asked.
+    Held,
 }
 
 /// A pause the owner asked for.
@@ -127,22 +147,15 @@ fn rest(until: Timestamp, why: impl Into<String>) -> Decision {
 /// Decides. The owner's word comes first, then budgets, then the rhythm.
 #[must_use]
 pub fn decide(s: &Situation) -> Decision {
-    if !s.enabled {
-        return Decision::Rest { until: None, why: OFF.to_owned() };
+    if let Some(forbidden) = forbidden(s) {
+        return forbidden;
     }
-    match s.paused {
-        Some(Pause::Open) => return Decision::Rest { until: None, why: PAUSED.to_owned() },
-        Some(Pause::Until(until)) if until > s.now => return rest(until, PAUSED),
-        _ => {}
-    }
-    if s.disk_full {
-        return rest(s.now.plus(Duration::from_secs(FULL_SECONDS)), FULL);
-    }
-    if let Some(until) = s.quiet_until {
-        return rest(until, QUIET);
-    }
-    if let Some(until) = s.spent_until {
-        return rest(until, SPENT);
+    // Never more than one: while a thought stands in the queue, no other is put there.
+    let look_again = s.now.plus(Duration::from_secs(QUEUED_SECONDS));
+    match s.queued {
+        Some(Queued::Going) => return rest(look_again, QUEUED),
+        Some(Queued::Held) => return rest(look_again, HELD),
+        None => {}
     }
     let (due, why) = due(s);
     if due > s.now {
@@ -154,6 +167,28 @@ pub fn decide(s: &Situation) -> Decision {
         return rest(s.now.plus(Duration::from_secs(BUSY_SECONDS)), BUSY);
     }
     Decision::Think
+}
+
+/// The rest that nothing but its end allows to break off, whatever is due: the owner's word, and budgets. Asked once
+/// more when a thought that stood in the queue gets its turn.
+#[must_use]
+pub fn forbidden(s: &Situation) -> Option<Decision> {
+    if !s.enabled {
+        return Some(Decision::Rest { until: None, why: OFF.to_owned() });
+    }
+    match s.paused {
+        Some(Pause::Open) => return Some(Decision::Rest { until: None, why: PAUSED.to_owned() }),
+        Some(Pause::Until(until)) if until > s.now => return Some(rest(until, PAUSED)),
+        _ => {}
+    }
+    if s.disk_full {
+        return Some(rest(s.now.plus(Duration::from_secs(FULL_SECONDS)), FULL));
+    }
+    match (s.quiet_until, s.spent_until) {
+        (Some(until), _) => Some(rest(until, QUIET)),
+        (None, Some(until)) => Some(rest(until, SPENT)),
+        (None, None) => None,
+    }
 }
 
 /// When the next thought is due, and what it waits for.

@@ -6,23 +6,24 @@ use std::time::Duration;
 use serde::Serialize;
 use timmy_domain::bus::Pattern;
 use timmy_domain::event::ThinkingRested;
-use timmy_domain::settings::minute_of_day;
 use timmy_domain::thought::Thought;
 use timmy_domain::{Actor, Event, NewEvent, SeedType, Timestamp};
 use timmy_store::Spent;
 use tokio::sync::{Notify, watch};
 
-use super::rest::{self, Decision, Pause, Situation};
+use super::rest::{self, Decision, Pause, Queued, Situation};
 use crate::bus::Subscription;
-use crate::clock::{local, local_day, next_local_minute};
+use crate::clock::{local_day, next_local_minute};
 use crate::ctx::Ctx;
 use crate::fault::Fault;
+use crate::quiet;
 use crate::report::PartKind;
 use crate::supervisor::Component;
 
 mod attempt;
 mod steer;
-pub use attempt::Outcome;
+mod turn;
+pub use attempt::{Errand, Outcome};
 
 /// The name of the part and of its budget.
 pub const PART: &str = "mind.thinking";
@@ -152,15 +153,12 @@ impl Thinking {
             }
             match rest::decide(&self.situation().await?) {
                 Decision::Think => {
-                    let made = self.attempt(None).await;
-                    if made.is_err() && ctx.store.full_since().is_some() {
+                    let queued = self.queue_up().await;
+                    if queued.is_err() && ctx.store.full_since().is_some() {
                         // Not a fault of this part: it rests until there is room.
                         continue;
                     }
-                    if made?.is_none() {
-                        // The owner asked for a thought at the same moment; wait until it is there.
-                        let _flight = self.0.flight.lock().await;
-                    }
+                    queued?;
                 }
                 Decision::Rest { until, why } => {
                     self.tell_rest(until, &why).await?;
@@ -216,7 +214,8 @@ impl Thinking {
         }
         self.say(Doing::Resting { until, why: why.to_owned() });
         // On a full disk no event could say so; `store.resumed` does afterwards.
-        let usual = ["until the next thought is due", "waking up", "you paused it", "the disk is full"].contains(&why);
+        let usual = ["until the next thought is due", "waking up", "you paused it", "the disk is full", rest::QUEUED]
+            .contains(&why);
         let told = self.memory(|m| std::mem::replace(&mut m.told_rest, why.to_owned()));
         if usual || told == why {
             return Ok(());
@@ -233,8 +232,10 @@ impl Thinking {
         let ctx = &self.0.ctx;
         let now = ctx.now();
         let day = local_day(ctx.clock.as_ref(), now);
-        let (paused, spent, last_two) =
-            ctx.store.read(move |r| Ok((r.state(PAUSED_KEY)?, r.spent(&day, PURPOSE)?, r.latest_thoughts(2)?))).await?;
+        let read = ctx.store.read(move |r| {
+            Ok((r.state(PAUSED_KEY)?, r.spent(&day, PURPOSE)?, r.latest_thoughts(2)?, r.thought_task()?))
+        });
+        let (paused, spent, last_two, task) = read.await?;
         let settings = &ctx.settings.thinking;
         let load = if settings.adaptive_rest { load_per_core(&ctx.mind_dir).await } else { 0.0 };
         // The clock may have been set back; what lies in the future then happened just now.
@@ -259,6 +260,7 @@ impl Thinking {
             similarity: likeness(&last_two),
             owner_seen: m.owner_seen.max(ctx.attention.last_seen()),
             load,
+            queued: task.as_ref().map(turn::standing),
         }))
     }
 
@@ -270,13 +272,7 @@ impl Thinking {
 
     /// The end of the quiet hours, when they are now.
     fn quiet_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let settings = &self.0.ctx.settings.thinking;
-        let (from, until) = (minute_of_day(&settings.quiet_from)?, minute_of_day(&settings.quiet_until)?);
-        let clock = self.0.ctx.clock.as_ref();
-        let t = local(clock, now);
-        let minute = u32::from(t.hour()) * 60 + u32::from(t.minute());
-        let inside = if from <= until { (from..until).contains(&minute) } else { minute >= from || minute < until };
-        inside.then(|| next_local_minute(clock, now, until))
+        quiet::until(&self.0.ctx.settings.thinking, self.0.ctx.clock.as_ref(), now)
     }
 }
 

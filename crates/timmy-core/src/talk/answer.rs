@@ -20,6 +20,7 @@ use super::turn::Turn;
 use crate::clock::BoxFuture;
 use crate::ctx::Ctx;
 use crate::fault::Fault;
+use crate::heed;
 use crate::reactor::{Effect, Reactor};
 use crate::scene::Scene;
 use crate::selfhood;
@@ -69,19 +70,18 @@ impl Answering {
         // After a restart nobody has begun the turn yet.
         let turn = self.0.turns.begin(id, ctx.now());
         turn.restart();
+        if let Some(order) = heed::order(ctx, &question.message) {
+            let (clock, cause) = (Arc::clone(&ctx.clock), record.seq);
+            return Ok(Box::new(move |tx| heed::obey(tx, clock.as_ref(), &order, &question.message, cause)));
+        }
         let texts = SelfTexts {
             persona: selfhood::text(&ctx.mind_dir, "persona.md").await,
             ask: selfhood::text(&ctx.mind_dir, "prompts/talk.md").await,
         };
         let scene = Scene::look(ctx).await?;
-        let request = prompt::request(
-            &texts,
-            &scene,
-            &question.history,
-            &question.message,
-            question.about.as_ref(),
-            &ctx.settings,
-        );
+        let queue = heed::queue_lines(ctx, &question.message).await?;
+        let around = prompt::Around { about: question.about.as_ref(), queue: queue.as_deref() };
+        let request = prompt::request(&texts, &scene, &question.history, &question.message, around, &ctx.settings);
         let began = Instant::now();
         let asked = ask(ctx, &request, &turn).await;
         let duration_ms = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);

@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use timmy_domain::approval::{Act, Approval, ApprovalStatus, Decision, NewApproval};
 use timmy_domain::bus::Pattern;
-use timmy_domain::event::{GoldenChanged, RuleSuggested};
+use timmy_domain::event::{ApprovalGathered, GoldenChanged, RuleSuggested};
 use timmy_domain::problem::Kind;
 use timmy_domain::text::plural;
-use timmy_domain::{Actor, ApprovalId, Digest, NewEvent, Problem};
-use timmy_store::{ApprovalQuery, Tx};
+use timmy_domain::{Actor, ApprovalId, Digest, NewEvent, Problem, Timestamp};
+use timmy_store::{ApprovalQuery, StoreError, Tx};
 
 use super::rules::suggestions;
 use crate::clock::BoxFuture;
 use crate::ctx::Ctx;
 use crate::fault::Fault;
+use crate::quiet;
 use crate::reconcile::{Found, Reconciler};
 
 /// Questions of Timmy's own that may wait at once; more would bury the owner.
@@ -25,6 +26,8 @@ const SWEEP_SECONDS: u64 = 60;
 const LEASES_HOURS: u64 = 24;
 /// Where the store remembers whether the strict profile was on.
 const GOLDEN_KEY: &str = "trust.golden_timmy";
+/// Where the store remembers since when the quiet hours are on.
+const QUIET_KEY: &str = "trust.quiet_since";
 
 /// The approvals. Cheap to clone.
 #[derive(Clone)]
@@ -116,9 +119,11 @@ impl Sweep {
         let (now, past) = (ctx.now(), ctx.now().minus(Duration::from_secs(LEASES_HOURS * 3_600)));
         let since = super::rules::past(now);
         let expired = Self::expire(ctx).await?;
+        let quiet = quiet::until(&ctx.settings.thinking, ctx.clock.as_ref(), now).is_some();
         let told = ctx.store.write(move |tx| {
             tx.prune_leases(past)?;
             tell_golden(tx, golden)?;
+            gather(tx, quiet, now)?;
             let answers = tx.approval_answers(since)?;
             let rules = tx.live_rules(now)?;
             for suggested in suggestions(&answers, &rules) {
@@ -174,6 +179,24 @@ fn tell_golden(tx: &mut Tx<'_>, golden: bool) -> Result<(), timmy_store::StoreEr
         tx.append(NewEvent::new("policy", GoldenChanged { on: golden }).by(Actor::Owner))?;
     }
     Ok(())
+}
+
+/// In the quiet hours questions wait without a sound; what came in them and still waits is told when they end.
+fn gather(tx: &mut Tx<'_>, quiet: bool, now: Timestamp) -> Result<(), StoreError> {
+    let since = tx.state(QUIET_KEY)?;
+    match (quiet, since) {
+        (true, None) => tx.set_state(QUIET_KEY, &now.micros().to_string()),
+        (false, Some(since)) => {
+            tx.clear_state(QUIET_KEY)?;
+            let since = Timestamp::from_micros(since.parse().unwrap_or(now.micros()));
+            let count = tx.approvals_waiting_since(since, now)?;
+            if count > 0 {
+                tx.append(NewEvent::new("policy", ApprovalGathered { count }))?;
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 impl Reconciler for Sweep {

@@ -3,8 +3,10 @@
 pub mod access;
 pub mod approvals;
 pub mod code;
+pub mod digest;
 pub mod owner;
 pub mod password;
 pub mod policy;
 pub mod rules;
+pub mod sessions;
 pub mod throttle;

@@ -4,17 +4,20 @@ use std::time::Duration;
 
 use serde_json::Value;
 use timmy_domain::approval::{Approval, ApprovalStatus, NewApproval, Subject, TITLE_CHARS_MAX};
-use timmy_domain::event::PolicyDenied;
+use timmy_domain::event::{PolicyAllowed, PolicyDenied};
 use timmy_domain::plan::Plan;
 use timmy_domain::policy::{Context, Denial, Resolved, Verdict, judge, rule, show};
+use timmy_domain::risk::{Assessment, Band};
 use timmy_domain::text::cut;
 use timmy_domain::{Actor, ApprovalId, Digest, NewEvent, Problem, RuleId, Secret, Seq};
 use timmy_store::NewLease;
 
 use super::approvals::Approvals;
+use super::digest::Ruled;
 use super::rules::past;
 use crate::chance::hex;
 use crate::ctx::Ctx;
+use crate::quiet;
 
 /// Minutes a lease is good.
 pub const LEASE_MINUTES: u64 = 10;
@@ -91,7 +94,7 @@ impl Policy {
             known_hosts: around.known_hosts,
             prior_approvals: answers.iter().filter(|a| yes(a.status)).count().try_into().unwrap_or(u32::MAX),
             regretted: answers.iter().any(|a| no(a.status)),
-            off_hours: false,
+            off_hours: quiet::until(&self.ctx.settings.thinking, self.ctx.clock.as_ref(), now).is_some(),
             over_limit: around.over_limit,
             rules,
             now,
@@ -118,7 +121,7 @@ impl Policy {
         cause: Option<Seq>,
     ) -> Result<Permission, Problem> {
         match self.judge(plan, around).await? {
-            Verdict::Auto { rule, .. } => self.lease(plan, None, rule).await.map(Permission::Go),
+            Verdict::Auto { risk, rule } => self.lease(plan, None, rule.zip(Some(risk))).await.map(Permission::Go),
             Verdict::Ask { risk, because, .. } => {
                 let new = NewApproval {
                     subject,
@@ -155,7 +158,13 @@ impl Policy {
         self.lease(plan, Some(approval), None).await
     }
 
-    async fn lease(&self, plan: &Plan, approval: Option<ApprovalId>, rule: Option<RuleId>) -> Result<Secret, Problem> {
+    async fn lease(
+        &self,
+        plan: &Plan,
+        approval: Option<ApprovalId>,
+        ruled: Option<(RuleId, Assessment)>,
+    ) -> Result<Secret, Problem> {
+        let rule = ruled.as_ref().map(|(rule, _)| *rule);
         let secret = Secret::new(hex(&self.ctx.chance.bytes::<32>()));
         let new = NewLease {
             hash: Digest::of(secret.expose().as_bytes()),
@@ -166,6 +175,9 @@ impl Policy {
             scopes: vec![plan.class.name().to_owned()],
             expires_at: self.ctx.now().plus(Duration::from_secs(LEASE_MINUTES * 60)),
         };
+        // What is milder is nobody's concern, and what is riskier no rule lets run.
+        let ruled = ruled.filter(|(_, risk)| risk.band == Band::Undoable);
+        let ruled = ruled.map(|(rule, risk)| Ruled::of(plan, title(plan), rule, &risk));
         let given = self.ctx.store.write(move |tx| {
             if let Some(rule) = rule
                 && !tx.rule_use(rule)?
@@ -174,7 +186,12 @@ impl Policy {
                     Problem::conflict("rule_over", "The rule has just ended.", "It is asked for instead.").into()
                 );
             }
-            tx.lease_issue(&new)
+            tx.lease_issue(&new)?;
+            if let Some(ruled) = ruled {
+                tx.lease_note(&new.hash, &serde_json::to_string(&ruled).unwrap_or_default())?;
+                tx.append(allowed(ruled))?;
+            }
+            Ok(())
         });
         given.await.map_err(|e| e.problem()).map(|()| secret)
     }
@@ -190,6 +207,13 @@ impl Policy {
     }
 }
 
+/// The event of something that a rule lets run.
+fn allowed(ruled: Ruled) -> NewEvent {
+    let Ruled { title, tool, risk, rule_id, task_id, plan_hash, .. } = ruled;
+    let body = PolicyAllowed { tool, title, risk, rule_id, plan_hash, task_id: task_id.clone() };
+    NewEvent { task_id, ..NewEvent::new("policy", body).by(Actor::Timmy) }
+}
+
 /// The shape of `plan` as it is stored with its question.
 fn shape_json(plan: &Plan) -> Option<String> {
     let shape = serde_json::to_value(rule::shape(plan)?).ok()?;
@@ -202,6 +226,10 @@ pub fn title(plan: &Plan) -> String {
     if plan.argv.is_empty() {
         let touched = plan.files.first().map(|file| format!("{} {}", file.how.name(), show::arg(&file.path)));
         let host = plan.hosts.first().map(|host| show::arg(host));
+        if let Some(file) = plan.files.first().filter(|_| plan.tool == "write_file") {
+            let how = if file.how.name() == "create" { "Create" } else { "Change" };
+            return cut(&format!("{how} {}", show::arg(&file.path)), TITLE_CHARS_MAX);
+        }
         let what = touched.or(host).unwrap_or_default();
         return cut(&format!("{} {what}", plan.tool), TITLE_CHARS_MAX);
     }

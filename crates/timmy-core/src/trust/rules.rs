@@ -1,6 +1,7 @@
 //! The owner's rules, and what their answers suggest.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -78,17 +79,30 @@ pub struct Wanted {
     pub max_uses: Option<u32>,
 }
 
+/// Seconds after which suggestions are worked out anew though nobody answered anything: the thirty days move on.
+const SUGGESTED_SECONDS_MAX: u64 = 3_600;
+
+/// What the answers suggested when they were last read: when that was, when the last of them was given, and under
+/// which rules.
+struct Suggested {
+    at: Timestamp,
+    answered_at: Option<Timestamp>,
+    rules: Vec<RuleId>,
+    found: Vec<Suggestion>,
+}
+
 /// The rules. Cheap to clone.
 #[derive(Clone)]
 pub struct Rules {
     ctx: Ctx,
+    suggested: Arc<Mutex<Option<Suggested>>>,
 }
 
 impl Rules {
     /// The rules over `ctx`.
     #[must_use]
     pub fn new(ctx: Ctx) -> Self {
-        Self { ctx }
+        Self { ctx, suggested: Arc::default() }
     }
 
     /// All rules, also those that ended, newest first.
@@ -131,9 +145,29 @@ impl Rules {
     /// When the store fails.
     pub async fn suggestions(&self) -> Result<Vec<Suggestion>, Problem> {
         let now = self.ctx.now();
-        let read = self.ctx.store.read(move |r| Ok((r.approval_answers(past(now))?, r.live_rules(now)?)));
-        let (answers, rules) = read.await.map_err(|e| e.problem())?;
-        Ok(suggestions(&answers, &rules))
+        let read = self.ctx.store.read(move |r| Ok((r.approvals_answered_at()?, r.live_rules(now)?)));
+        let (answered_at, rules) = read.await.map_err(|e| e.problem())?;
+        let ids: Vec<RuleId> = rules.iter().map(|rule| rule.id).collect();
+        if let Some(known) = self.known(now, answered_at, &ids) {
+            return Ok(known);
+        }
+        let answers = self.ctx.store.read(move |r| r.approval_answers(past(now))).await.map_err(|e| e.problem())?;
+        let found = suggestions(&answers, &rules);
+        let mut suggested = self.suggested.lock().unwrap_or_else(PoisonError::into_inner);
+        *suggested = Some(Suggested { at: now, answered_at, rules: ids, found: found.clone() });
+        Ok(found)
+    }
+
+    /// What was suggested before, when nothing has changed since.
+    fn known(&self, now: Timestamp, answered_at: Option<Timestamp>, rules: &[RuleId]) -> Option<Vec<Suggestion>> {
+        let suggested = self.suggested.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = |known: &&Suggested| {
+            known.answered_at == answered_at
+                && known.rules == rules
+                && known.at <= now
+                && now.since(known.at) < Duration::from_secs(SUGGESTED_SECONDS_MAX)
+        };
+        suggested.as_ref().filter(fresh).map(|known| known.found.clone())
     }
 
     /// The questions of the past thirty days that a rule of this shape would have answered, newest first.

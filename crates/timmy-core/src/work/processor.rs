@@ -2,10 +2,14 @@
 //!
 //! A task that somebody stops, shelves or vetoes while it runs is really stopped: its worker is cancelled, and with it
 //! whatever model call or child process it waits for. What a worker says after it lost its lease is not heard.
+//!
+//! A machine that slept wakes with every lease over. No worker died by that, so before anything is recycled the
+//! processor renews what its own workers hold; and sleep counts neither as work nor as silence.
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -37,12 +41,16 @@ const WORKERS_PER_KIND_MAX: usize = 1;
 const LOOK_SECONDS: u64 = 15;
 /// Seconds between two signs of life of a worker.
 const HEARTBEAT_SECONDS: u64 = LEASE_SECONDS / 3;
+/// Times the lease of a worker is renewed for it without a sign of life of its own.
+const RENEWALS_MAX: u32 = 3;
 /// Seconds a cancelled worker has to let go by itself before it is dropped.
 const LET_GO_SECONDS: u64 = 5;
 /// Who tasks are assigned to that the owner does himself.
 pub const OWNER: &str = "owner";
-/// Tasks of unknown kinds that are laid aside at one start; the others when their turn comes.
-const DRAINED_MAX: usize = 1_000;
+/// Tasks that are looked at at once at a start.
+const DRAINED_PAGE: usize = 1_000;
+/// Times that many that are looked at: all that may be open.
+const DRAINED_PAGES_MAX: usize = 200;
 
 /// Somebody who can do tasks of some kinds.
 pub trait Handler: Send + Sync + 'static {
@@ -60,9 +68,17 @@ pub struct Job {
     pub stop: CancellationToken,
     /// The queue it came from.
     pub queue: Queue,
+    /// How often its worker gave a sign of life.
+    beats: Arc<AtomicU64>,
 }
 
 impl Job {
+    /// A task in hand.
+    #[must_use]
+    pub fn new(taken: Taken, stop: CancellationToken, queue: Queue) -> Self {
+        Self { taken, stop, queue, beats: Arc::default() }
+    }
+
     /// Notes what is done next, for everybody who looks at the task.
     pub async fn note(&self, step: &str) {
         // A task that is no longer the worker's is about to be stopped anyway.
@@ -77,28 +93,68 @@ pub struct Processor {
     handlers: Arc<Vec<Arc<dyn Handler>>>,
 }
 
+/// A worker that runs.
+struct Worker {
+    taken: Taken,
+    stop: CancellationToken,
+    beats: Arc<AtomicU64>,
+    /// How many signs of life it had given when its lease was last renewed for it.
+    heard: u64,
+    /// How often its lease was renewed for it since its last sign of life.
+    silent: u32,
+}
+
+impl Worker {
+    fn of(job: &Job) -> Self {
+        let (taken, stop, beats) = (job.taken.clone(), job.stop.clone(), Arc::clone(&job.beats));
+        Self { taken, stop, beats, heard: 0, silent: 0 }
+    }
+
+    /// Whether it may be that only the clock ended its lease. One that hangs gives no sign of life, and is taken for
+    /// dead in the end.
+    fn may_live(&self) -> bool {
+        self.silent < RENEWALS_MAX || self.beats.load(Ordering::Relaxed) != self.heard
+    }
+
+    fn renewed(&mut self) {
+        let beats = self.beats.load(Ordering::Relaxed);
+        self.silent = if beats == self.heard { self.silent + 1 } else { 1 };
+        self.heard = beats;
+    }
+}
+
 /// The tasks that run now.
 #[derive(Default)]
 struct Running {
     jobs: JoinSet<()>,
-    known: HashMap<Id, (Task, CancellationToken)>,
+    known: HashMap<Id, Worker>,
 }
 
 impl Running {
     fn of_agent(&self, agent: &str) -> usize {
-        self.known.values().filter(|(task, _)| task.assigned_to == agent).count()
+        self.known.values().filter(|worker| worker.taken.task.assigned_to == agent).count()
+    }
+
+    /// Renews the leases that ended while their workers live, so that none is recycled that did not die.
+    async fn renew(&mut self, queue: &Queue) -> Result<(), Problem> {
+        let alive = self.known.values().filter(|worker| worker.may_live());
+        let alive = alive.map(|worker| (worker.taken.task.id, worker.taken.holder.clone())).collect();
+        let renewed = queue.renew(alive).await?;
+        let lived = self.known.values_mut().filter(|worker| renewed.contains(&worker.taken.task.id));
+        lived.for_each(Worker::renewed);
+        Ok(())
     }
 
     /// The kinds that have enough workers.
     fn busy_kinds(&self, kinds: &[&'static str]) -> Vec<&'static str> {
         let busy = |kind: &&str| {
-            self.known.values().filter(|(task, _)| task.task_type == **kind).count() >= WORKERS_PER_KIND_MAX
+            self.known.values().filter(|worker| worker.taken.task.task_type == **kind).count() >= WORKERS_PER_KIND_MAX
         };
         kinds.iter().copied().filter(|kind| busy(kind)).collect()
     }
 
     fn stop(&self, id: TaskId) {
-        self.known.values().filter(|(task, _)| task.id == id).for_each(|(_, stop)| stop.cancel());
+        self.known.values().filter(|worker| worker.taken.task.id == id).for_each(|worker| worker.stop.cancel());
     }
 }
 
@@ -135,7 +191,8 @@ impl Processor {
     }
 
     async fn run(self, ctx: Ctx) -> Result<(), Fault> {
-        let heard: Vec<Pattern> = ["task.*"].iter().filter_map(|pattern| pattern.parse().ok()).collect();
+        let heard: Vec<Pattern> =
+            ["task.*", "thinking.task"].iter().filter_map(|pattern| pattern.parse().ok()).collect();
         // Subscribed before the first look, so that nothing that happens during it is missed.
         let mut bell = Subscription::new(&ctx.store, heard, ctx.store.last_seq());
         self.drain(&ctx).await?;
@@ -156,13 +213,14 @@ impl Processor {
                     }
                 }
                 () = ctx.clock.sleep_until(due) => {
+                    running.renew(&self.queue).await.map_err(fault)?;
                     self.queue.recycle(false).await.map_err(fault)?;
                 }
                 () = ctx.stop.cancelled() => break,
             }
         }
         // Each worker gives its task back, so that a stop of the house is no failed attempt.
-        running.known.values().for_each(|(_, stop)| stop.cancel());
+        running.known.values().for_each(|worker| worker.stop.cancel());
         while running.jobs.join_next().await.is_some() {}
         Ok(())
     }
@@ -178,16 +236,24 @@ impl Processor {
         let recycled = self.queue.recycle(true).await.map_err(fault)?;
         let failed = recycled.iter().filter(|task| task.quarantined).count();
         let kinds = self.kinds();
-        let wanted = timmy_store::TaskQuery {
-            status: Some(Status::Approved),
-            limit: DRAINED_MAX,
-            ..timmy_store::TaskQuery::default()
-        };
-        let mut backlogged = 0;
-        for task in self.queue.list(wanted).await.map_err(fault)? {
-            if task.assigned_to != OWNER && !kinds.contains(&task.task_type.as_str()) {
+        let (mut backlogged, mut before) = (0, None);
+        for _ in 0..DRAINED_PAGES_MAX {
+            let wanted = timmy_store::TaskQuery {
+                status: Some(Status::Approved),
+                before,
+                limit: DRAINED_PAGE,
+                ..timmy_store::TaskQuery::default()
+            };
+            let page = self.queue.list(wanted).await.map_err(fault)?;
+            before = page.last().map(|task| task.seq);
+            let full = page.len() == DRAINED_PAGE;
+            let nobodys = |task: &Task| task.assigned_to != OWNER && !kinds.contains(&task.task_type.as_str());
+            for task in page.into_iter().filter(nobodys) {
                 let act = Act::Backlog(nobody(&task.task_type));
                 backlogged += u64::from(settled(self.queue.act(task.id, act, Actor::System, PART).await)?);
+            }
+            if !full {
+                break;
             }
         }
         let counts = ctx.store.read(|r| r.task_counts()).await?;
@@ -202,10 +268,13 @@ impl Processor {
     /// Takes tasks while there are free workers.
     async fn fill(&self, ctx: &Ctx, running: &mut Running) -> Result<(), Fault> {
         let kinds = self.kinds();
-        let counts = ctx.store.read(|r| r.task_counts()).await?;
+        let (counts, thought) = ctx.store.read(|r| Ok((r.task_counts()?, r.thought_task()?))).await?;
         let ready = counts.into_iter().filter(|count| count.status == Status::Approved.name() && count.count > 0);
-        // What the owner does himself is nobody else's.
-        for agent in ready.map(|count| count.assigned_to).filter(|agent| agent != OWNER) {
+        // What the owner does himself is nobody else's. Timmy's own thoughts stand in no count.
+        let mut agents: Vec<String> = ready.map(|count| count.assigned_to).filter(|agent| agent != OWNER).collect();
+        let thought = thought.filter(|task| task.status.known == Some(Status::Approved)).map(|task| task.assigned_to);
+        agents.extend(thought.filter(|agent| !agents.contains(agent)));
+        for agent in agents {
             while running.known.len() < WORKERS_MAX && running.of_agent(&agent) < WORKERS_PER_AGENT_MAX {
                 let skip = running.busy_kinds(&kinds);
                 let Some(taken) = self.queue.take(&agent, &skip).await.map_err(fault)? else { break };
@@ -215,10 +284,10 @@ impl Processor {
                     continue;
                 };
                 let stop = ctx.stop.child_token();
-                let task = taken.task.clone();
-                let job = Job { taken, stop: stop.clone(), queue: self.queue.clone() };
+                let job = Job::new(taken, stop, self.queue.clone());
+                let worker = Worker::of(&job);
                 let id = running.jobs.spawn(work(ctx.clone(), handler, job)).id();
-                running.known.insert(id, (task, stop));
+                running.known.insert(id, worker);
             }
         }
         Ok(())
@@ -246,18 +315,12 @@ fn fault(problem: Problem) -> Fault {
 
 /// Does one task to its end, whatever that is.
 async fn work(ctx: Ctx, handler: Arc<dyn Handler>, job: Job) {
-    let limit = Duration::from_secs(job.taken.task.time_limit_seconds.into());
-    let over = ctx.now().plus(limit);
     let working = AssertUnwindSafe(handler.work(&job)).catch_unwind();
     tokio::pin!(working);
     let outcome = tokio::select! {
         ended = &mut working => Some(ended.unwrap_or_else(|_| Outcome::Transient("its worker broke down".to_owned()))),
-        () = lost(&ctx, &job) => None,
+        ended = heart(&ctx, &job) => ended,
         () = job.stop.cancelled() => None,
-        () = ctx.clock.sleep_until(over) => {
-            let took = format!("it took longer than {} seconds", limit.as_secs());
-            Some(Outcome::Transient(took))
-        }
     };
     let outcome = match outcome {
         Some(outcome) => outcome,
@@ -277,13 +340,20 @@ async fn work(ctx: Ctx, handler: Arc<dyn Handler>, job: Job) {
     }
 }
 
-/// Ends when the task is no longer this worker's.
-async fn lost(ctx: &Ctx, job: &Job) {
-    loop {
-        ctx.sleep(Duration::from_secs(HEARTBEAT_SECONDS)).await;
+/// Gives the signs of life. Ends with `None` when the task is no longer this worker's, and with what is to be said when
+/// its time is over: counted in beats, so that a machine that sleeps for hours takes none of it away.
+async fn heart(ctx: &Ctx, job: &Job) -> Option<Outcome> {
+    let limit = u64::from(job.taken.task.time_limit_seconds);
+    let mut left = limit;
+    while left > 0 {
+        let beat = left.min(HEARTBEAT_SECONDS);
+        ctx.sleep(Duration::from_secs(beat)).await;
+        left -= beat;
         // A store that cannot write at the moment takes nobody's task away.
         if matches!(job.queue.heartbeat(&job.taken).await, Ok(false)) {
-            return;
+            return None;
         }
+        job.beats.fetch_add(1, Ordering::Relaxed);
     }
+    Some(Outcome::Transient(format!("it took longer than {limit} seconds")))
 }

@@ -11,7 +11,7 @@ use timmy_domain::risk::Assessment;
 use timmy_domain::task::birth::NewTask;
 use timmy_domain::task::step::{Act, Outcome};
 use timmy_domain::task::{LEASE_SECONDS, Lease, Priority, Status, Task};
-use timmy_domain::{Actor, Problem, Seq, TaskId};
+use timmy_domain::{Actor, Problem, Seq, TaskId, Timestamp};
 use timmy_store::{Made, StoreError, TASKS_OPEN_MAX, TURN_BATCH_MAX, TaskQuery, Tx};
 
 use crate::chance::hex;
@@ -69,7 +69,7 @@ pub fn make(tx: &mut Tx<'_>, new: NewTask) -> Result<Made, StoreError> {
     if tx.tasks_open()? >= OPEN_TASKS_MAX {
         return Err(no_room(OPEN_TASKS_MAX));
     }
-    if new.by != Actor::Owner && tx.tasks_open_of(&new.by.to_string(), OWN_TASKS_MAX)? >= OWN_TASKS_MAX {
+    if new.by != Actor::Owner && tx.tasks_open_of(&new.created_by(), OWN_TASKS_MAX)? >= OWN_TASKS_MAX {
         return Err(no_room(OWN_TASKS_MAX));
     }
     let made = tx.task_create(&new)?;
@@ -100,6 +100,17 @@ fn ask(tx: &mut Tx<'_>, task: &Task, by: Actor) -> Result<(), StoreError> {
 /// # Errors
 /// [`StoreError::Refused`] when there is none, or state, actor or lease forbids it; else what the disk said.
 pub fn step(tx: &mut Tx<'_>, id: TaskId, act: &Act, by: &Actor, through: &str) -> Result<Task, StoreError> {
+    let over = tx.task(id)?.filter(|task| *act == Act::Retry && task.is_own_thought());
+    if let Some(task) = over {
+        return Err(StoreError::Refused(Problem::conflict(
+            "thought_over",
+            format!(
+                "The task “{}” is a thought that came due by itself, and is over. Nothing was changed.",
+                task.title
+            ),
+            "Ask for a new one with `timmy think now` or on the page Thinking.",
+        )));
+    }
     let task = step_alone(tx, id, act.clone(), by)?;
     if *act == Act::Retry {
         tx.clear_run(id)?;
@@ -134,6 +145,10 @@ pub fn step(tx: &mut Tx<'_>, id: TaskId, act: &Act, by: &Actor, through: &str) -
 pub fn step_alone(tx: &mut Tx<'_>, id: TaskId, act: Act, by: &Actor) -> Result<Task, StoreError> {
     if tx.task(id)?.is_none() {
         return Err(StoreError::Refused(unknown(id)));
+    }
+    if let Act::Finish { holder, .. } = &act {
+        // The machine may have slept past the end of the lease; the work is the worker's as long as nobody took it.
+        tx.task_renew(id, holder, lease_end(tx))?;
     }
     tx.task_step(id, act, by)
 }
@@ -172,6 +187,11 @@ fn take_back(tx: &mut Tx<'_>, id: TaskId) -> Result<Option<Task>, StoreError> {
         Err(StoreError::Refused(_)) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// When a lease that is given or renewed now ends.
+fn lease_end(tx: &Tx<'_>) -> Timestamp {
+    tx.now().plus(Duration::from_secs(LEASE_SECONDS))
 }
 
 /// What a worker holds: the task, and the word that proves it.
@@ -239,11 +259,9 @@ impl Queue {
     pub async fn take(&self, agent: &str, skip: &[&'static str]) -> Result<Option<Taken>, Problem> {
         let (agent, skip, holder) = (agent.to_owned(), skip.to_vec(), hex(&self.ctx.chance.bytes::<32>()));
         let taken = self.ctx.store.write(move |tx| {
-            let now = tx.now();
             tx.tasks_wake()?;
             let Some(next) = tx.task_pick(&agent, &skip)? else { return Ok(None) };
-            let until = now.plus(Duration::from_secs(LEASE_SECONDS));
-            let lease = Lease { holder: holder.clone(), until };
+            let lease = Lease { holder: holder.clone(), until: lease_end(tx) };
             let task = step_alone(tx, next.id, Act::Start(lease), &Actor::System)?;
             Ok(Some(Taken { task, holder }))
         });
@@ -257,10 +275,34 @@ impl Queue {
     pub async fn heartbeat(&self, taken: &Taken) -> Result<bool, Problem> {
         let (id, holder) = (taken.task.id, taken.holder.clone());
         let kept = self.ctx.store.write(move |tx| {
-            let until = tx.now().plus(Duration::from_secs(LEASE_SECONDS));
-            tx.task_heartbeat(id, &holder, until)
+            let until = lease_end(tx);
+            Ok(tx.task_heartbeat(id, &holder, until)? || tx.task_renew(id, &holder, until)?)
         });
         kept.await.map_err(|e| e.problem())
+    }
+
+    /// Renews those of these leases that ended though their workers live in this process, as when the machine slept.
+    /// Answers the tasks they are of.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn renew(&self, alive: Vec<(TaskId, String)>) -> Result<Vec<TaskId>, Problem> {
+        let now = self.ctx.now();
+        // Nothing is written when nothing ended, which is nearly always.
+        let ended = self.ctx.store.read(move |r| Ok(!r.tasks_abandoned(now, false, 0)?.is_empty()));
+        if alive.is_empty() || !ended.await.map_err(|e| e.problem())? {
+            return Ok(Vec::new());
+        }
+        let renewed = self.ctx.store.write(move |tx| {
+            let (mut renewed, until) = (Vec::new(), lease_end(tx));
+            for (id, holder) in alive {
+                if tx.task_renew(id, &holder, until)? {
+                    renewed.push(id);
+                }
+            }
+            Ok(renewed)
+        });
+        renewed.await.map_err(|e| e.problem())
     }
 
     /// Notes a step of the work; `false` when the task is no longer the worker's.
@@ -269,7 +311,10 @@ impl Queue {
     /// When the store fails.
     pub async fn note(&self, taken: &Taken, step: &str) -> Result<bool, Problem> {
         let (id, holder, step) = (taken.task.id, taken.holder.clone(), step.to_owned());
-        let noted = self.ctx.store.write(move |tx| tx.task_note(id, &holder, &step));
+        let noted = self.ctx.store.write(move |tx| {
+            tx.task_renew(id, &holder, lease_end(tx))?;
+            tx.task_note(id, &holder, &step)
+        });
         noted.await.map_err(|e| e.problem())
     }
 

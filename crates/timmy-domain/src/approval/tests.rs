@@ -24,7 +24,7 @@ fn every_pair_of_state_and_act_is_as_the_table_says() {
                 let wanted = wanted.filter(|_| !act.is_the_owners());
                 assert_eq!(step(status, act, &by).ok(), wanted, "{status} {act:?} by {by}");
             }
-            assert!(step(status, act, &Actor::Stranger).is_err());
+            assert!(step(status, act, &Actor::Stranger).is_err() && step(status, act, &Actor::Program).is_err());
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::observation::ObservationKind;
 use crate::thought::{Place, SeedType};
-use crate::{ApprovalId, Digest, MessageId, RuleId, TaskId, ThoughtId, Timestamp};
+use crate::{ApprovalId, Digest, MessageId, RuleId, Seq, TaskId, ThoughtId, Timestamp};
 
 macro_rules! bodies {
     ($( $(#[doc = $doc:literal])+ $name:ident { $( $(#[doc = $fdoc:literal])+ $field:ident : $ty:ty, )* } )*) => {
@@ -27,6 +27,8 @@ bodies! {
         version: String,
         /// Address it listens on.
         address: String,
+        /// How strong the fence around child processes was measured, such as `T3`; absent in older events.
+        sandbox: Option<String>,
     }
     /// The server stops.
     SystemStopping {
@@ -233,6 +235,13 @@ bodies! {
         /// Until when; absent when only the owner ends it.
         until: Option<Timestamp>,
     }
+    /// A thought moved through the queue of tasks by itself.
+    ThinkingTask {
+        /// The task.
+        task_id: TaskId,
+        /// What became of it, such as `created`, `started` or `completed`.
+        act: String,
+    }
     /// The owner paused thinking.
     ThinkingPaused {
         /// Until when; absent when only the owner ends it.
@@ -364,6 +373,13 @@ bodies! {
     }
     /// A session ended by the owner's wish.
     LoginEnded {
+    }
+    /// Sessions of browsers were ended from the list of sessions.
+    LoginSessionsEnded {
+        /// How many.
+        sessions_ended: u64,
+        /// The public handle of the one that was meant; none when all others were.
+        session: Option<String>,
     }
     /// The owner set a password, or another one.
     LoginPasswordSet {
@@ -529,6 +545,39 @@ bodies! {
         /// Which attempt this is, from 1.
         attempt: u32,
     }
+    /// What it came to was sent back.
+    TaskSentBack {
+        /// Which task.
+        task_id: TaskId,
+        /// Its title.
+        title: String,
+        /// What of it: the name of a thing; `None` is its result.
+        artifact: Option<String>,
+        /// What the owner said about it, shortened.
+        reason: String,
+        /// The task that is to do it better.
+        again: TaskId,
+    }
+    /// The owner's word about something a task produced.
+    ArtifactRated {
+        /// Which task.
+        task_id: TaskId,
+        /// Which of its things.
+        artifact: Seq,
+        /// Its name.
+        name: String,
+        /// Whether it is good.
+        good: bool,
+    }
+    /// What the owner does himself is due.
+    TaskDue {
+        /// Which task.
+        task_id: TaskId,
+        /// Its title.
+        title: String,
+        /// When it is wanted.
+        due: Timestamp,
+    }
     /// What it needs is not there.
     TaskPostponed {
         /// Which task.
@@ -638,6 +687,26 @@ bodies! {
         plan_hash: Option<Digest>,
         /// When the question lapses.
         expires_at: Timestamp,
+    }
+    /// A rule let something of middling risk run.
+    PolicyAllowed {
+        /// The tool.
+        tool: String,
+        /// What exactly, in one line made from the plan.
+        title: String,
+        /// How risky it is, from 0 to 100.
+        risk: u8,
+        /// The rule.
+        rule_id: RuleId,
+        /// The hash of what exactly it does.
+        plan_hash: Digest,
+        /// The task it belongs to, if any.
+        task_id: Option<String>,
+    }
+    /// Questions came in the quiet hours, which are over now.
+    ApprovalGathered {
+        /// How many of them still wait.
+        count: u64,
     }
     /// The owner said yes.
     ApprovalApproved {

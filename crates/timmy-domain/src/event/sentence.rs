@@ -43,7 +43,10 @@ impl Event {
     #[expect(clippy::too_many_lines, reason = "one table, one arm for each event, which the compiler asks for")]
     pub fn sentence(&self) -> String {
         match self {
-            Self::SystemStarted(e) => format!("Timmy {} started on {}", e.version, e.address),
+            Self::SystemStarted(e) => {
+                let sandbox = e.sandbox.as_ref().map(|tier| format!(", sandbox {tier}")).unwrap_or_default();
+                format!("Timmy {} started on {}{sandbox}", e.version, e.address)
+            }
             Self::SystemStopping(e) => format!("Timmy stops: {}", one_line(&e.reason)),
             Self::SystemCrashed(e) => format!("The last run ended without warning after event {}", e.last_seq),
             Self::StoreChecked(e) => {
@@ -92,6 +95,7 @@ impl Event {
             Self::Thought(e) => quote(&e.content),
             Self::ThoughtMissed(e) => format!("No {} thought came: {}", e.seed_type, quote(&e.why)),
             Self::ThoughtStopped(e) => format!("A thought from the {} seed was stopped", e.seed_type),
+            Self::ThinkingTask(e) => format!("The task of a thought: {}", quote(&e.act)),
             Self::ThinkingRested(e) => format!("Timmy rests: {}", quote(&e.why)),
             Self::ThinkingPaused(e) => match e.until {
                 Some(until) => format!("Thinking paused until {} UTC", &until.to_string()[11..16]),
@@ -117,6 +121,10 @@ impl Event {
             Self::LoginSucceeded(e) => format!("Logged in by {}", quote(&e.how)),
             Self::LoginFailed(e) => format!("Login by {} failed, {} in a row", quote(&e.how), e.failures),
             Self::LoginEnded(_) => "Logged out".to_owned(),
+            Self::LoginSessionsEnded(e) => match &e.session {
+                Some(session) => format!("Ended the session {} of a browser", quote(session)),
+                None => format!("Logged other browsers out; {}", sessions_ended(e.sessions_ended)),
+            },
             Self::LoginPasswordSet(e) => format!("Set the password; {}", sessions_ended(e.sessions_ended)),
             Self::LoginPasswordRemoved(e) => format!("Removed the password; {}", sessions_ended(e.sessions_ended)),
             Self::TokenCreated(e) => format!("Token {} created, may {}", quote(&e.name), quote(&e.scope)),
@@ -139,6 +147,7 @@ impl Event {
             Self::TaskReordered(e) => format!("Task moved among the {} ones: {}", e.priority, quote(&e.title)),
             Self::TaskStarted(e) => format!("Task begun: {}", quote(&e.title)),
             Self::TaskWaiting(e) => format!("Task waits for your word: {}{}", quote(&e.title), because(&e.reason)),
+            Self::TaskDue(e) => format!("It is time: {}", quote(&e.title)),
             Self::TaskPostponed(e) => format!("Task waits{}: {}", because(&e.reason), quote(&e.title)),
             Self::TaskCompleted(e) => format!("Task done: {}", quote(&e.title)),
             Self::TaskFailed(e) => {
@@ -152,6 +161,13 @@ impl Event {
                     plural(e.attempts.into(), "attempt", "attempts"),
                     quote(&e.title)
                 )
+            }
+            Self::TaskSentBack(e) => match &e.artifact {
+                Some(name) => format!("Sent back, {} of {}{}", quote(name), quote(&e.title), because(&e.reason)),
+                None => format!("Sent back: {}{}", quote(&e.title), because(&e.reason)),
+            },
+            Self::ArtifactRated(e) => {
+                format!("Found {}: {}", if e.good { "good" } else { "not good" }, quote(&e.name))
             }
             Self::QueueDrained(e) => format!(
                 "At the start: {} begun again, {} laid aside, {} waiting for you, {} set aside",
@@ -172,6 +188,10 @@ impl Event {
             Self::ApprovalWithdrawn(e) => format!("No longer asked for: {}{}", quote(&e.title), because(&e.reason)),
             Self::ApprovalConsumed(e) => format!("Done with your yes: {}{}", quote(&e.title), because(&e.reason)),
             Self::ApprovalRevoked(e) => format!("The yes was taken back: {}{}", quote(&e.title), because(&e.reason)),
+            Self::PolicyAllowed(e) => format!("Let run by your rule (risk {}): {}", e.risk, quote(&e.title)),
+            Self::ApprovalGathered(e) => {
+                format!("{} in the quiet hours", plural(e.count, "question came", "questions came"))
+            }
             Self::PolicyDenied(e) => format!("{} refused by {}: {}", quote(&e.tool), quote(&e.rule), quote(&e.why)),
             Self::GoldenChanged(e) if e.on => "Timmy asks again before anything with an outside effect".to_owned(),
             Self::GoldenChanged(_) => "GOLDEN_TIMMY is off: only risk decides what Timmy asks about".to_owned(),

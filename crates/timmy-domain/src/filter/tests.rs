@@ -147,7 +147,7 @@ fn a_token() -> impl Strategy<Value = Token> {
         a_pattern().prop_map(Token::Type),
         a_pattern().prop_map(Token::NotType),
         (0..4_usize).prop_map(|n| Token::Severity(Severity::ALL[n])),
-        (0..4_usize).prop_map(|n| Token::Actor(Actor::ALL[n].clone())),
+        (0..Actor::ALL.len()).prop_map(|n| Token::Actor(Actor::ALL[n].clone())),
         a_name().prop_map(Token::Source),
         a_name().prop_map(Token::Task),
         a_name().prop_map(Token::Agent),

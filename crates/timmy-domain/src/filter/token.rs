@@ -43,7 +43,7 @@ pub const KEYS: [(Key, &str, &str); 13] = [
     (Key::Type, "type:watch.*", "events of this name, or all below it"),
     (Key::NotType, "-type:thinking.rested", "leaves these out; as often as you like"),
     (Key::Severity, "severity:warning", "at least this bad: debug, info, warning, error"),
-    (Key::Actor, "actor:owner", "done by owner, timmy, system or stranger"),
+    (Key::Actor, "actor:owner", "done by owner, timmy, system, stranger or program"),
     (Key::Source, "source:thinking", "said by this part of the house"),
     (Key::Task, "task:ID", "belongs to this task"),
     (Key::Agent, "agent:ID", "belongs to this agent"),

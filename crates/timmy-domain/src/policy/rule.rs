@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::path::within;
 use super::{Context, command};
+use crate::digest::Digest;
 use crate::plan::Plan;
 use crate::risk::RiskClass;
 use crate::{RuleId, Timestamp};
@@ -42,6 +43,9 @@ pub struct Shape {
     /// Hosts of which one must be each host that is spoken to.
     #[serde(default)]
     pub hosts: Vec<String>,
+    /// How a tool of others described itself when the rule was made; with another description it is another tool.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub described_sha256: Option<Digest>,
 }
 
 /// A rule of the owner.
@@ -99,6 +103,9 @@ impl Shape {
         if !self.hosts.is_empty() {
             line.push_str(&format!(" at {}", self.hosts.join(", ")));
         }
+        if self.described_sha256.is_some() {
+            line.push_str(", as it describes itself now");
+        }
         line
     }
 
@@ -113,7 +120,8 @@ impl Shape {
         let inside = |path: &str| self.folders.iter().any(|folder| within(path, folder));
         let places = plan.files.iter().map(|file| &file.path).chain(plan.cwd.iter().map(|place| &place.path));
         let hosts = plan.hosts.iter().all(|host| self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host)));
-        words && hosts && places.into_iter().all(|path| inside(path))
+        let described = self.described_sha256 == plan.described_sha256;
+        words && hosts && described && places.into_iter().all(|path| inside(path))
     }
 
     /// Why this cannot be a rule, in words; `None` when it can.
@@ -164,6 +172,7 @@ pub(super) fn matching<'a>(rules: &'a [Rule], plan: &Plan, ctx: &Context) -> Opt
 #[must_use]
 pub fn shape(plan: &Plan) -> Option<Shape> {
     let mut shape = Shape { tool: plan.tool.clone(), hosts: plan.hosts.clone(), ..Shape::default() };
+    shape.described_sha256 = plan.described_sha256;
     shape.hosts.sort_unstable();
     shape.hosts.dedup();
     if !plan.argv.is_empty() {

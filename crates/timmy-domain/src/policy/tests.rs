@@ -83,7 +83,7 @@ fn rule(exe: &str, words: &[&str]) -> Rule {
         words: words.iter().map(|word| (*word).to_owned()).collect(),
         more_words: true,
         folders: vec![OWN.to_owned()],
-        hosts: Vec::new(),
+        ..Shape::default()
     };
     Rule {
         id: RuleId::new(1, &[0; 10]),

@@ -49,6 +49,8 @@ pub struct NewTask {
     pub idempotency_key: Option<String>,
     /// Who makes it.
     pub by: Actor,
+    /// The name of the token of a program that makes it.
+    pub token: Option<String>,
     /// The event that led here.
     pub cause: Option<Seq>,
 }
@@ -73,7 +75,17 @@ impl NewTask {
             time_limit_seconds: TIME_LIMIT_SECONDS,
             idempotency_key: None,
             by,
+            token: None,
             cause: None,
+        }
+    }
+
+    /// Who makes it, as it is stored: the actor, and of a program the name of its token.
+    #[must_use]
+    pub fn created_by(&self) -> String {
+        match (&self.by, &self.token) {
+            (Actor::Program, Some(token)) => format!("{}{token}", super::OF_PROGRAM),
+            (by, _) => by.to_string(),
         }
     }
 

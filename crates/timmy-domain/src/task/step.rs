@@ -35,6 +35,8 @@ pub enum Outcome {
     Done(String),
     /// It did not work now and may work later.
     Transient(String),
+    /// It did not work and is not tried again: whoever wanted it asks for a new one when it is due.
+    Failed(String),
     /// It cannot work as it stands: laid aside until somebody changes something.
     Permanent(String),
     /// The owner has to be asked first; the work goes on from where it stands.
@@ -126,7 +128,7 @@ impl Act {
     /// Whether `by` may do it with `task`.
     fn allowed(&self, task: &Task, by: &Actor) -> bool {
         match (self, by) {
-            (_, Actor::Stranger) => false,
+            (_, Actor::Stranger | Actor::Program) => false,
             (Self::Start(_) | Self::Finish { .. } | Self::Recycle, _) => *by == Actor::System,
             (_, Actor::Owner) => true,
             // A question nobody answered in time is laid aside; a pause is the owner's.
@@ -331,9 +333,20 @@ impl Task {
             started_at: now,
             completed_at: None,
             output: None,
+            evidence: Vec::new(),
         });
         let over = self.steps.len().saturating_sub(STEPS_MAX);
         self.steps.drain(..over);
+    }
+
+    /// Adds to the step that runs what shows that it was done, or ends it with why it was not; nothing when none runs.
+    pub fn prove(&mut self, lines: &[String], failed: Option<&str>, now: Timestamp) {
+        let Some(step) = self.steps.last_mut().filter(|step| step.completed_at.is_none()) else { return };
+        step.evidence.extend(lines.iter().map(|line| super::reason(line)));
+        step.evidence.truncate(super::PROOFS_MAX);
+        if let Some(why) = failed {
+            self.end_step(&super::reason(why), "failed", now);
+        }
     }
 
     fn finish(&mut self, holder: &str, outcome: Outcome, now: Timestamp) -> Result<Event, Problem> {
@@ -389,7 +402,7 @@ impl Task {
                 self.result = Some(cut(&why, RESULT_CHARS_MAX));
                 TaskFailed { task_id, title, reason: reason(&why), retry_at: self.not_before }.into()
             }
-            Outcome::Transient(why) => {
+            Outcome::Transient(why) | Outcome::Failed(why) => {
                 self.stop(&why, now);
                 self.end(Status::Failed, now, &why);
                 self.result = Some(cut(&why, RESULT_CHARS_MAX));

@@ -36,6 +36,17 @@ pub struct TokenRow {
     pub used_at: Option<Timestamp>,
 }
 
+fn session(row: &Row<'_>, hash: [u8; 32]) -> rusqlite::Result<SessionRow> {
+    Ok(SessionRow {
+        hash,
+        csrf: text(row, 0)?,
+        created_at: time(row, 1)?,
+        expires_at: time(row, 2)?,
+        seen_at: time(row, 3)?,
+        label: text(row, 4)?,
+    })
+}
+
 fn token(row: &Row<'_>) -> rusqlite::Result<TokenRow> {
     Ok(TokenRow {
         name: text(row, 0)?,
@@ -54,17 +65,24 @@ impl Reader<'_> {
         Ok(self
             .conn()
             .prepare_cached("SELECT csrf, created_at, expires_at, seen_at, label FROM sessions WHERE hash = ?1")?
-            .query_row([hash.as_slice()], |row| {
-                Ok(SessionRow {
-                    hash: *hash,
-                    csrf: text(row, 0)?,
-                    created_at: time(row, 1)?,
-                    expires_at: time(row, 2)?,
-                    seen_at: time(row, 3)?,
-                    label: text(row, 4)?,
-                })
-            })
+            .query_row([hash.as_slice()], |row| session(row, *hash))
             .optional()?)
+    }
+
+    /// The sessions that are good at `now`, used last first; `limit` at most.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn sessions(&self, now: Timestamp, limit: usize) -> Result<Vec<SessionRow>, StoreError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        Ok(self
+            .conn()
+            .prepare_cached(
+                "SELECT csrf, created_at, expires_at, seen_at, label, hash FROM sessions WHERE expires_at > ?1
+                 ORDER BY seen_at DESC, created_at DESC LIMIT ?2",
+            )?
+            .query_map(params![now.micros(), limit], |row| session(row, row.get(5)?))?
+            .collect::<rusqlite::Result<_>>()?)
     }
 
     /// The token whose secret has this `hash`.

@@ -1,7 +1,7 @@
 //! Approvals: what waits for the owner's word. The state machine is [`timmy_domain::approval`]; here it meets the disk.
 
 use rusqlite::types::Value;
-use rusqlite::{Row, params, params_from_iter};
+use rusqlite::{OptionalExtension, Row, params, params_from_iter};
 use timmy_domain::approval::{
     Act, Approval, ApprovalStatus, DESCRIPTION_CHARS_MAX, Decision, NewApproval, REASON_CHARS_MAX, Subject,
     TITLE_CHARS_MAX, expiry, not_before,
@@ -205,6 +205,20 @@ impl Reader<'_> {
         Ok(u64::try_from(count).unwrap_or(0))
     }
 
+    /// How many of those that were asked since `since` wait at `now`.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn approvals_waiting_since(&self, since: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
+        let count: i64 = self
+            .conn()
+            .prepare_cached(
+                "SELECT count(*) FROM approvals WHERE status = 'pending' AND expires_at > ?1 AND created_at >= ?2",
+            )?
+            .query_row([now.micros(), since.micros()], |row| row.get(0))?;
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
     /// The answers to questions of a known shape asked since `since`, newest first, at most [`LIST_LIMIT_MAX`].
     ///
     /// # Errors
@@ -223,6 +237,18 @@ impl Reader<'_> {
             })
         })?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// When something that a rule could answer was last decided; nothing suggests anything else before that changes.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn approvals_answered_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        let mut statement = self.conn().prepare_cached(
+            "SELECT decided_at FROM approvals WHERE shape IS NOT NULL AND decided_at > 0
+             ORDER BY decided_at DESC LIMIT 1",
+        )?;
+        Ok(statement.query_row([], |row| optional_time(row, 0)).optional()?.flatten())
     }
 
     /// The plans that were asked about since `since`, newest first, at most [`LIST_LIMIT_MAX`].

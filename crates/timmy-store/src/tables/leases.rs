@@ -7,6 +7,7 @@ use timmy_domain::problem::Kind;
 use timmy_domain::{Actor, ApprovalId, Digest, Problem, RuleId, Timestamp};
 
 use crate::row::{id, optional_text, optional_time, text, time};
+use crate::tables::thoughts::LIST_LIMIT_MAX;
 use crate::{Reader, StoreError, Tx};
 
 /// A lease about to be given.
@@ -78,9 +79,33 @@ impl Reader<'_> {
             })
             .optional()?)
     }
+
+    /// The notes of leases that were used at or after `since`, newest first, each with when it was used.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn leases_noted(&self, since: Timestamp, limit: usize) -> Result<Vec<(Timestamp, String)>, StoreError> {
+        let mut statement = self.conn().prepare_cached(
+            "SELECT used_at, note FROM leases INDEXED BY leases_noted
+             WHERE note IS NOT NULL AND used_at IS NOT NULL AND used_at >= ?1 ORDER BY used_at DESC LIMIT ?2",
+        )?;
+        let limit = limit.min(LIST_LIMIT_MAX) as i64;
+        let rows = statement.query_map(params![since.micros(), limit], |row| Ok((time(row, 0)?, text(row, 1)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
 }
 
 impl Tx<'_> {
+    /// Notes with a lease what it is for, so that it can be told for a day after its use.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn lease_note(&mut self, hash: &Digest, note: &str) -> Result<(), StoreError> {
+        let mut statement = self.conn().prepare_cached("UPDATE leases SET note = ?2 WHERE hash = ?1")?;
+        statement.execute(params![hash.bytes().as_slice(), note])?;
+        Ok(())
+    }
+
     /// Gives a lease. One that stands on a yes needs that yes to be good and for this plan, and to have no other lease
     /// that is; one made from another has no wider scopes and no longer life.
     ///

@@ -11,6 +11,7 @@ use crate::row::{id, optional_text, optional_time, readable, text, time};
 use crate::{Reader, StoreError, Tx};
 
 pub(crate) mod lists;
+mod thoughts;
 pub(crate) mod turn;
 
 pub(super) const TASK: &str = "SELECT seq, id, title, description, task_type, assigned_to, created_by, status, priority, requires_approval, auto_approve, approved_at, parent_task_id, result, steps, position, due, backlog_reason, attempts, attempts_max, lease_holder, lease_until, time_limit_seconds, idempotency_key, needs, not_before, quarantined, created_at, started_at, completed_at, updated_at, version FROM task_queue";
@@ -97,6 +98,25 @@ impl Reader<'_> {
         Ok(self.tasks_where("WHERE created_by = ?1 AND idempotency_key = ?2", values)?.pop())
     }
 
+    /// The tasks that `task` needs and that are not completed.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn task_unmet(&self, task: &Task) -> Result<Vec<TaskId>, StoreError> {
+        let mut unmet = Vec::new();
+        for need in &task.needs {
+            let status: Option<String> = self
+                .conn()
+                .prepare_cached("SELECT status FROM task_queue WHERE id = ?1")?
+                .query_row([need.to_string()], |row| row.get(0))
+                .optional()?;
+            if status.as_deref() != Some(Status::Completed.name()) {
+                unmet.push(*need);
+            }
+        }
+        Ok(unmet)
+    }
+
     /// How many of `needs` are not completed; `Err` names the first that does not exist.
     fn unmet(&self, needs: &[TaskId]) -> Result<Result<i64, TaskId>, StoreError> {
         let mut unmet = 0;
@@ -133,7 +153,7 @@ impl Tx<'_> {
     /// [`StoreError::Refused`] when it needs, or comes from, a task that does not exist; [`StoreError::Full`] when too
     /// many are open; else what the disk said.
     pub fn task_create(&mut self, new: &NewTask) -> Result<Made, StoreError> {
-        let created_by = new.by.to_string();
+        let created_by = new.created_by();
         if let Some(key) = &new.idempotency_key
             && let Some(task) = self.task_by_key(&created_by, key)?
         {
@@ -156,6 +176,7 @@ impl Tx<'_> {
             status: status.name().to_owned(),
             assigned_to: new.assigned_to.clone(),
         };
+        let made = thoughts::told(made.into(), &new.task_type, &created_by, &new.by, own_id);
         let event = NewEvent::new(SOURCE, made).by(new.by.clone()).caused_by(new.cause).agent(&new.assigned_to);
         let seq = self.append(NewEvent { task_id: Some(own_id.to_string()), ..event })?;
         let task = Task {
@@ -250,7 +271,8 @@ impl Tx<'_> {
         let now = self.now();
         let change = was.step(act, by, now)?;
         self.task_store(&was, &change.task, now)?;
-        let event = NewEvent::new(SOURCE, change.event).by(by.clone()).caused_by(was.seq).agent(&was.assigned_to);
+        let told = thoughts::told(change.event, &was.task_type, &was.created_by, by, id);
+        let event = NewEvent::new(SOURCE, told).by(by.clone()).caused_by(was.seq).agent(&was.assigned_to);
         self.append(NewEvent { task_id: Some(id.to_string()), ..event })?;
         Ok(change.task)
     }
@@ -264,6 +286,26 @@ impl Tx<'_> {
         let Some(was) = self.task(id)?.filter(|task| task.is_held_by(holder, now)) else { return Ok(false) };
         let mut is = Task { version: was.version + 1, updated_at: now, ..was.clone() };
         is.note(step, now);
+        self.task_store(&was, &is, now)?;
+        Ok(true)
+    }
+
+    /// Adds to the step that runs what shows that it was done, or why it was not, without an event: the receipt beside
+    /// it is the event; `false` when `holder` does not hold the task.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn task_prove(
+        &mut self,
+        id: TaskId,
+        holder: &str,
+        lines: &[String],
+        failed: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        let now = self.now();
+        let Some(was) = self.task(id)?.filter(|task| task.is_held_by(holder, now)) else { return Ok(false) };
+        let mut is = Task { version: was.version + 1, updated_at: now, ..was.clone() };
+        is.prove(lines, failed, now);
         self.task_store(&was, &is, now)?;
         Ok(true)
     }

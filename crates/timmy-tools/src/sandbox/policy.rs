@@ -41,7 +41,7 @@ pub const SYSTEM_READ: [&str; 28] = [
 ];
 
 /// Names that stay as they are below every folder a child may write, because programs outside the fence obey them.
-pub const KEPT_NAMES: [&str; 5] = [".git", ".cargo", ".husky", ".vscode", ".timmy"];
+pub const KEPT_NAMES: [&str; 6] = [".git", ".cargo", ".husky", ".ssh", ".vscode", ".timmy"];
 
 /// Folders no child may write, nor anything that holds them.
 const NEVER_WRITTEN: [&str; 9] = ["/usr", "/bin", "/sbin", "/lib", "/etc", "/proc", "/sys", "/dev", "/boot"];

@@ -38,6 +38,16 @@ impl Tier {
         [Self::T1, Self::T2, Self::T3].into_iter().find(|tier| tier.name() == name)
     }
 
+    /// Its number.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::T1 => 1,
+            Self::T2 => 2,
+            Self::T3 => 3,
+        }
+    }
+
     /// What it is made of.
     #[must_use]
     pub const fn words(self) -> &'static str {

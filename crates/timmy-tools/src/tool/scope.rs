@@ -100,6 +100,7 @@ impl Grant {
 pub struct Grants {
     grants: Vec<Grant>,
     closed: Vec<(PathBuf, Identity)>,
+    programs: Vec<PathBuf>,
 }
 
 /// A path within a granted folder, as names below it.
@@ -133,7 +134,20 @@ impl Grants {
             let identity = Identity::of(&rustix::fs::stat(&whole).ok()?);
             Some((whole, identity))
         };
-        Self { grants, closed: closed.iter().filter_map(known).collect() }
+        Self { grants, closed: closed.iter().filter_map(known).collect(), programs: Vec::new() }
+    }
+
+    /// The same, with folders whose programs may be run besides those of the system.
+    #[must_use]
+    pub fn with_programs(mut self, programs: Vec<PathBuf>) -> Self {
+        self.programs = programs;
+        self
+    }
+
+    /// The folders whose programs may be run besides those of the system.
+    #[must_use]
+    pub fn programs(&self) -> &[PathBuf] {
+        &self.programs
     }
 
     /// The granted folders.

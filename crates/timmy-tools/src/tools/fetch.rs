@@ -11,12 +11,13 @@ use encoding_rs::Encoding;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, LAST_MODIFIED, LOCATION, RETRY_AFTER};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use timmy_domain::Digest;
 use timmy_domain::plan::{Plan, Taint};
 use timmy_domain::risk::RiskClass;
 use timmy_domain::text;
 
 use crate::ToolError;
-use crate::tool::outcome::{Outcome, TEXT_BYTES_MAX, head};
+use crate::tool::outcome::{Artifact, ArtifactKind, Outcome, TEXT_BYTES_MAX, head};
 use crate::tool::{BoxFuture, Running, Scope, Tool, ToolSpec, args, plan_foreign};
 use exchange::Answer;
 pub use exchange::{BODY_BYTES_MAX, Internet, Network, UNPACKED_BYTES_MAX};
@@ -108,6 +109,18 @@ impl Tool for Fetch {
     }
 }
 
+/// Where it was read, for the owner: a list of one link (RFC 2483).
+fn link(target: &Target) -> Artifact {
+    let bytes = target.url().as_str().as_bytes().to_vec();
+    Artifact {
+        kind: ArtifactKind::Output,
+        name: target.place(),
+        media_type: "text/uri-list",
+        sha256: Digest::of(&bytes),
+        bytes,
+    }
+}
+
 /// Reads `typed` as the address of a page.
 ///
 /// # Errors
@@ -144,7 +157,7 @@ async fn follow(network: &dyn Network, first: Target, head_only: bool) -> Result
         bytes_out += target.url().as_str().len() as u64;
         let Some(location) = moved(&answer) else {
             let told = tell(&target, answer, head_only).await?;
-            return Ok(Outcome { hosts, bytes_in, bytes_out, ..told });
+            return Ok(Outcome { hosts, bytes_in, bytes_out, artifacts: vec![link(&target)], ..told });
         };
         let next = target.moved(&location).map_err(|why| elsewhere(&target, &location, &why))?;
         if !first.is_same_site(&next) {

@@ -223,7 +223,7 @@ fn find(kind: Kind, grants: &Grants, given: &Given) -> Result<Found, ToolError> 
             files = program::named_files(grants, &within, &given.asked.paths)?;
         }
     }
-    let (exe, identity) = (program::find(GIT)?, Identity { dev: cwd.dev, inode: cwd.inode });
+    let (exe, identity) = (program::find(GIT, &[])?, Identity { dev: cwd.dev, inode: cwd.inode });
     Ok((Repository { path, identity, policy, git: exe.path.clone(), filters: Vec::new() }, exe, cwd, files))
 }
 

@@ -20,11 +20,11 @@ const PROGRAM_BYTES_MAX: u64 = 1 << 30;
 /// Files named on a command line that are pinned.
 const FILES_MAX: usize = 64;
 
-/// The program `name`: one of the standard places, or a whole path of a program of the system.
+/// The program `name`: one of the standard places, or a whole path of a program of the system or of the folders `more`.
 ///
 /// # Errors
-/// [`ToolError::NotInstalled`], and [`ToolError::Refused`] for what is no program of the system.
-pub fn find(name: &str) -> Result<Exe, ToolError> {
+/// [`ToolError::NotInstalled`], and [`ToolError::Refused`] for what is no such program.
+pub fn find(name: &str, more: &[PathBuf]) -> Result<Exe, ToolError> {
     let found = if name.contains('/') {
         Some(PathBuf::from(name)).filter(|path| path.is_absolute())
     } else {
@@ -37,7 +37,9 @@ pub fn find(name: &str) -> Result<Exe, ToolError> {
         return Err(if outside { foreign(name) } else { missing() });
     };
     let system = |folder: &str| Path::new(folder).canonicalize().is_ok_and(|folder| path.starts_with(folder));
-    let Some(text) = path.to_str().filter(|_| SYSTEM_PROGRAMS.iter().any(|folder| system(folder))) else {
+    let may_run =
+        || SYSTEM_PROGRAMS.iter().any(|folder| system(folder)) || more.iter().any(|own| path.starts_with(own));
+    let Some(text) = path.to_str().filter(|_| may_run()) else {
         return Err(foreign(name));
     };
     let failed = |source| ToolError::io(format!("reading {}", shown(name)), source);

@@ -16,12 +16,16 @@ use super::program;
 use crate::ToolError;
 use crate::process::{Bounds, Output, PATH_STANDARD, Run};
 use crate::sandbox::Policy;
+use crate::sandbox::kept::nested;
 use crate::tool::outcome::{ARTIFACT_BYTES_MAX, Artifact, ArtifactKind, Outcome, TEXT_BYTES_MAX, head_and_tail};
 use crate::tool::scope::{Grants, PATH_BYTES_MAX};
 use crate::tool::{BoxFuture, Running, Scope, Tool, ToolSpec, args, blocking};
 
 /// Arguments a program may be given, its name included.
 const WORDS_MAX: usize = 128;
+
+/// Paths that are kept from a program because of their names; the nearest of each granted folder come first.
+const KEPT_MAX: usize = 128;
 
 /// Bytes a program may write before it is stopped.
 pub const OUTPUT_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -65,7 +69,7 @@ fn look_up(grants: &Grants, given: &Given, mut plan: Plan) -> Result<Plan, ToolE
     }
     let name = given.argv.first().map(String::as_str).unwrap_or_default();
     plan.cwd = Some(program::place(grants, &within)?);
-    plan.exe = Some(program::find(name)?);
+    plan.exe = Some(program::find(name, grants.programs())?);
     plan.files = program::named_files(grants, &within, given.argv.get(1..).unwrap_or_default())?;
     plan.argv.clone_from(&given.argv);
     plan.env_sha256 = Some(Digest::of_json(&json!({"PATH": PATH_STANDARD, "LC_ALL": "C.UTF-8"})));
@@ -73,11 +77,20 @@ fn look_up(grants: &Grants, given: &Given, mut plan: Plan) -> Result<Plan, ToolE
     Ok(plan)
 }
 
-/// What the program may do: read and write where the owner granted it, and nothing else of his.
+/// What the program may do: read and write where the owner granted it, and nothing else of his. What programs outside
+/// the fence obey stays as it is, however deep it lies. Looks at the disk.
 fn policy(grants: &Grants) -> Policy {
-    grants.folders().iter().fold(Policy::untrusted(), |policy, grant| {
+    let policy = grants.programs().iter().fold(Policy::untrusted(), |policy, folder| policy.runs(folder));
+    let mut policy = grants.folders().iter().fold(policy, |policy, grant| {
         if grant.may_write() { policy.writes(grant.path()) } else { policy.reads(grant.path()) }
-    })
+    });
+    let writable = grants.folders().iter().filter(|grant| grant.may_write());
+    let mut kept: Vec<_> = writable.flat_map(|grant| nested(grant.path())).collect();
+    kept.sort();
+    kept.dedup();
+    kept.truncate(KEPT_MAX);
+    policy.keep.extend(kept);
+    policy
 }
 
 impl Tool for Shell {
@@ -102,7 +115,9 @@ impl Tool for Shell {
             if now.canonical() != plan.canonical() {
                 return Err(changed(plan));
             }
-            let run = Run::new(exe.path.as_str(), policy(&running.grants))
+            let grants = running.grants.clone();
+            let policy = blocking("looking for what is kept", move |_| Ok(policy(&grants))).await?;
+            let run = Run::new(exe.path.as_str(), policy)
                 .args(given.argv.iter().skip(1))
                 .folder(Path::new(&cwd.path))
                 .verified(exe.sha256.to_string(), None)

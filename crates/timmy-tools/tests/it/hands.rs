@@ -1,5 +1,8 @@
 //! Tools that start programs: commands and git, within the fence, on real files and real repositories.
 
+mod kept;
+mod programs;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};

@@ -10,4 +10,5 @@
 )]
 
 mod hands;
+mod mcp;
 mod sandbox;

@@ -74,6 +74,7 @@ pub fn home(theme: Theme, kind: &str) -> HomePage {
             } else {
                 Vec::new()
             },
+            ruled: Vec::new(),
             lit: !first,
             doing: doing(kind),
             thoughts: if first { Vec::new() } else { latest },

@@ -3,7 +3,8 @@
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use timmy_core::decide::{BATCH_MAX, decide};
+use timmy_core::decide::{BATCH_MAX, Proof, decide, decide_with};
+use timmy_core::trust::digest::DIGEST_MAX;
 use timmy_domain::approval::{Act, Approval, ApprovalStatus, Decision, Subject};
 use timmy_domain::policy::show;
 use timmy_domain::{ApprovalId, Problem, Secret, Timestamp};
@@ -86,6 +87,17 @@ pub async fn approvals(
     Ok(answer(&list(page, limit, |row: &Row| json!(row.seq))))
 }
 
+/// `GET /api/approvals/digest`: what rules let run in the last day, newest first.
+pub async fn digest(State(web): State<Web>, _: Visit) -> Answer {
+    let now = web.app.ctx.now();
+    let mut items = web.app.ctx.store.read(move |r| timmy_core::trust::digest::digest(r, now, DIGEST_MAX)).await?;
+    for one in &mut items {
+        one.title = show::words(&one.title);
+        one.undo = one.undo.as_deref().map(show::words);
+    }
+    Ok(answer(&json!({"items": items, "next": null})))
+}
+
 /// One approval of a list, with its place in it.
 #[derive(serde::Serialize)]
 struct Row {
@@ -148,10 +160,13 @@ pub struct Batch {
     act: String,
     /// Why, for all of them.
     reason: Option<String>,
+    /// The owner's password, where one is set and one of them says `step_up`.
+    #[serde(default, deserialize_with = "secret")]
+    #[schema(value_type = Option<String>)]
+    password: Option<Secret>,
 }
 
-/// `POST /api/approvals/batch`: each is decided by itself; one that cannot be says why. What needs the password is
-/// never decided in a batch.
+/// `POST /api/approvals/batch`: each is decided by itself; one that cannot be says why. A wrong password counts once.
 pub async fn batch(State(web): State<Web>, visit: Visit, Fields(batch): Fields<Batch>) -> Answer {
     let act = [Act::Approve, Act::Reject, Act::Revoke].into_iter().find(|act| act.name() == batch.act);
     let act = act.ok_or_else(|| {
@@ -162,10 +177,11 @@ pub async fn batch(State(web): State<Web>, visit: Visit, Fields(batch): Fields<B
         return Err(Problem::invalid("batch_too_large", message, "Send several.").into());
     }
     let (mut items, now) = (Vec::new(), web.app.ctx.now());
+    let mut proof = Proof::of(batch.password.as_ref());
     for text in &batch.ids {
         let decision = Decision::by_owner(act, visit.who.principal.name.clone(), batch.reason.clone());
         let done = match text.parse::<ApprovalId>() {
-            Ok(id) => decide(&web.app, id, decision, None).await,
+            Ok(id) => decide_with(&web.app, id, decision, &mut proof).await,
             Err(_) => Err(Problem::unknown("unknown_approval", "This is no id of an approval.", "Look at the list.")),
         };
         items.push(match done {

@@ -7,6 +7,8 @@ use timmy_core::models::Prober;
 use timmy_core::reconcile::Reconciler;
 use timmy_core::report::Part;
 use timmy_domain::Problem;
+use timmy_tools::mcp::Standing;
+use timmy_tools::mcp::hub::State as Stands;
 
 use super::json as answer;
 use crate::api::router::provider;
@@ -42,6 +44,21 @@ fn part(part: &Part) -> Value {
         }
     }
     fields
+}
+
+fn server(standing: &Standing) -> Value {
+    let (state, tools) = match &standing.state {
+        Stands::Connecting => ("connecting", 0),
+        Stands::Connected { tools, .. } => ("connected", *tools),
+        Stands::Failing { .. } => ("failing", 0),
+    };
+    json!({
+        "name": standing.name, "place": standing.place, "state": state, "tools": tools, "words": standing.words(),
+    })
+}
+
+fn problem(problem: &Problem) -> Value {
+    json!({"code": problem.code, "message": problem.message, "hint": problem.hint})
 }
 
 /// `GET /api/health`.
@@ -84,6 +101,8 @@ pub async fn health(State(web): State<Web>, _: Visit, Asked(wanted): Asked<Probe
         "resources": gathered.resources,
         "routines": gathered.routines.iter().map(routine).collect::<Vec<_>>(),
         "sandbox": {"tier": fence.tier.name(), "missing": fence.missing, "hint": fence.hint},
+        "tool_folders": web.app.granted.look().await.1.iter().map(problem).collect::<Vec<_>>(),
+        "tool_servers": web.app.servers.standings().iter().map(server).collect::<Vec<_>>(),
         "telemetry": web.app.ctx.telemetry.endpoint(),
         "home": web.home,
         "version": web.version,

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use timmy_core::trust::policy::Surroundings;
 use timmy_core::trust::rules::Wanted;
+use timmy_domain::digest::Digest;
 use timmy_domain::plan::{FileTouch, How, Place, Plan};
 use timmy_domain::policy::rule::{Rule, Shape};
 use timmy_domain::risk::RiskClass;
@@ -65,6 +66,9 @@ pub struct New {
     /// Hosts that may be spoken to; at most 32.
     #[serde(default)]
     hosts: Vec<String>,
+    /// SHA-256 of how a tool of others describes itself, as its plan names it; left out for tools of the house.
+    #[schema(pattern = "^[0-9a-fA-F]{64}$")]
+    described_sha256: Option<String>,
     /// Only within this task.
     task_id: Option<String>,
     /// The sandbox tier it needs at least; 2 when left out.
@@ -76,6 +80,12 @@ pub struct New {
     /// How often it may be used, at most and usually 1,000.
     #[schema(minimum = 1, maximum = 1000)]
     max_uses: Option<u32>,
+}
+
+fn described(text: &str) -> Result<Digest, Problem> {
+    text.parse().map_err(|_| {
+        Problem::invalid("bad_rule", "`described_sha256` is no SHA-256.", "Take it from the plan, or leave it out.")
+    })
 }
 
 impl New {
@@ -90,6 +100,7 @@ impl New {
             more_words: self.more_words,
             folders: self.folders,
             hosts: self.hosts,
+            described_sha256: self.described_sha256.as_deref().map(described).transpose()?,
         };
         let tier_min = self.tier_min.unwrap_or(timmy_domain::policy::UNTRUSTED_TIER_MIN);
         Ok(Wanted { shape, task_id: self.task_id, tier_min, days: self.days, max_uses: self.max_uses })

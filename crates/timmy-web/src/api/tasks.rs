@@ -48,6 +48,7 @@ pub struct Which {
     status: Option<String>,
     priority: Option<String>,
     assigned_to: Option<String>,
+    task_type: Option<String>,
 }
 
 /// `GET /api/tasks?status=&priority=&assigned_to=&limit=&before=`: newest first.
@@ -63,6 +64,7 @@ pub async fn tasks(
         priority: word::<Priority>(which.priority.as_deref())?,
         assigned_to: which.assigned_to.filter(|agent| !agent.is_empty()).map(|agent| agent.to_ascii_lowercase()),
         parent: None,
+        kind: which.task_type.filter(|kind| !kind.is_empty()).map(|kind| kind.to_ascii_lowercase()),
         before: window.before()?,
         limit: (limit + 1).min(LIST_LIMIT_MAX),
     };
@@ -283,6 +285,10 @@ pub struct Batch {
     act: String,
     /// Why, for all of them.
     reason: Option<String>,
+    /// The owner's password, where one is set and a question about one of them says `step_up`.
+    #[serde(default, deserialize_with = "secret")]
+    #[schema(value_type = Option<String>)]
+    password: Option<Secret>,
 }
 
 /// `POST /api/tasks/bulk`: each by itself; one that cannot be says why.
@@ -293,10 +299,10 @@ pub async fn bulk(State(web): State<Web>, visit: Visit, Fields(batch): Fields<Ba
     }
     let said = Said { reason: batch.reason, ..Said::default() };
     let act = act(&batch.act, &said)?;
-    let mut items = Vec::new();
+    let (mut items, mut proof) = (Vec::new(), decide::Proof::of(batch.password.as_ref()));
     for text in &batch.ids {
         let done = match task_id(text) {
-            Ok(id) => decide::act(&web.app, id, act.clone(), &visit.who.principal.name, None).await,
+            Ok(id) => decide::act_with(&web.app, id, act.clone(), &visit.who.principal.name, &mut proof).await,
             Err(problem) => Err(problem),
         };
         items.push(match done {
@@ -348,11 +354,14 @@ pub async fn agent(State(web): State<Web>, _: Visit, Named(name): Named) -> Answ
 pub async fn position(State(web): State<Web>, _: Visit, name: Named) -> Answer {
     let task = web.app.queue.get(name.id("task")?).await?;
     let id = task.id;
-    let read = web.app.ctx.store.read(move |r| Ok((r.tasks_ahead(&task)?, r.task_counts()?, task)));
-    let (ahead, counts, task) = read.await.map_err(|e| e.problem())?;
+    let read =
+        web.app.ctx.store.read(move |r| Ok((r.tasks_ahead(&task)?, r.task_counts()?, r.task_unmet(&task)?, task)));
+    let (ahead, counts, unmet, task) = read.await.map_err(|e| e.problem())?;
     let approved = Status::Approved.name();
     let total = sum(&counts, |one| one.assigned_to == task.assigned_to && one.status == approved);
-    let waits = task.status.known == Some(Status::Approved);
+    let waits = task.status.known == Some(Status::Approved) && unmet.is_empty();
     let (position, ahead) = if waits { (Some(ahead + 1), Some(ahead)) } else { (None, None) };
-    Ok(answer(&json!({"id": id, "status": task.status, "position": position, "ahead": ahead, "total": total})))
+    Ok(answer(
+        &json!({"id": id, "status": task.status, "position": position, "ahead": ahead, "total": total, "waits_for": unmet}),
+    ))
 }

@@ -2,14 +2,17 @@
 
 use askama::Template;
 use timmy_core::trust::rules::Suggestion;
-use timmy_domain::approval::{Approval, ApprovalStatus};
-use timmy_domain::policy::rule::Rule;
+use timmy_domain::Timestamp;
+use timmy_domain::approval::{Approval, ApprovalStatus, COOL_DOWN_SECONDS};
+use timmy_domain::policy::rule::{Rule, Shape, shape};
 use timmy_domain::policy::show;
 use timmy_domain::risk::Band;
 
 use super::{Absent, Choice, Clock, Fact, Shell, State, Tone, When, asset, icon};
 use crate::nav;
 
+/// Characters of what is to be written that a card shows; all of it stands in the plan.
+const CONTENT_CHARS_MAX: usize = 1_200;
 /// Files a card names; more are counted.
 const FILES_MAX: usize = 6;
 
@@ -35,7 +38,7 @@ pub struct Card {
     pub why: String,
     /// What will be done after a yes.
     pub what: String,
-    /// The command, as it will be run; empty when none is.
+    /// The command as it will be run, or the words that will be written; empty when there are none.
     pub command: String,
     /// The risk from 0 to 100.
     pub score: u8,
@@ -61,6 +64,10 @@ pub struct Card {
     pub step_up: bool,
     /// From when on a yes counts, while it does not yet; empty otherwise.
     pub cooling: String,
+    /// Seconds until then.
+    pub cooling_seconds: u64,
+    /// What a rule would allow from now on; empty when no rule may answer this.
+    pub always: String,
 }
 
 /// Where an approval stands, as it is shown.
@@ -89,11 +96,24 @@ fn risk(band: Band) -> State {
     }
 }
 
+/// Whole seconds until `at`, counted up; 0 when it is over.
+fn left(at: Timestamp, now: Timestamp) -> u64 {
+    let left = at.since(now);
+    left.as_secs() + u64::from(left.subsec_nanos() > 0)
+}
+
+/// The shape that a rule made from this answer would allow; `None` when no rule may answer it.
+#[must_use]
+pub fn ruled(approval: &Approval) -> Option<Shape> {
+    let plan = approval.plan.as_ref().filter(|_| approval.risk.floor.is_none() && !approval.needs_step_up())?;
+    shape(plan).filter(|shape| shape.refusal().is_none())
+}
+
 /// Who asks or decided, as it is shown.
 fn who(stored: &str) -> String {
     match stored {
         "owner" => "you".to_owned(),
-        other => show::words(other),
+        other => show::words(&timmy_domain::task::maker(other)),
     }
 }
 
@@ -104,14 +124,15 @@ impl Card {
         let standing = approval.standing(clock.now);
         let plan = approval.plan.as_ref();
         let waits = standing == ApprovalStatus::Pending;
+        let (what, command) = done(approval);
         let points = |points: f64| points.round().clamp(0.0, 100.0) as u8;
         Self {
             id: approval.id.to_string(),
             title: show::words(&approval.title),
             state: state(standing),
             why: show::words(&approval.description),
-            what: show::words(&approval.proposed_action),
-            command: plan.filter(|plan| !plan.argv.is_empty()).map(|plan| show::args(&plan.argv)).unwrap_or_default(),
+            what,
+            command,
             score: approval.risk.score,
             risk: risk(approval.risk.band),
             factors: approval
@@ -136,8 +157,40 @@ impl Card {
             } else {
                 String::new()
             },
+            cooling_seconds: left(approval.not_before, clock.now),
+            always: if waits { ruled(approval).map(|shape| shape.line()).unwrap_or_default() } else { String::new() },
         }
     }
+}
+
+impl Card {
+    /// How much of the cooling-down is left, in percent.
+    #[must_use]
+    pub fn cooling_percent(&self) -> u64 {
+        (self.cooling_seconds * 100 / COOL_DOWN_SECONDS).min(100)
+    }
+}
+
+/// What will be done, and word for word the command or what is written, so that nothing is read twice.
+fn done(approval: &Approval) -> (String, String) {
+    let what = show::words(&approval.proposed_action);
+    let Some(plan) = &approval.plan else { return (what, String::new()) };
+    if !plan.argv.is_empty() {
+        let command = show::args(&plan.argv);
+        let rest = what.strip_prefix(&command).and_then(|rest| rest.strip_prefix('\n')).map(str::to_owned);
+        return (rest.unwrap_or(what), command);
+    }
+    let words = |name: &str| plan.args.get(name).and_then(serde_json::Value::as_str);
+    let (Some(content), true) = (words("content"), plan.tool == "write_file") else { return (what, String::new()) };
+    let how = match words("how") {
+        Some("create") => "This is written into a new file",
+        Some("overwrite") => "This takes the place of all that the file holds",
+        Some("append") => "This is added at the end of the file",
+        _ => return (what, String::new()),
+    };
+    let shown = timmy_domain::text::cut(content, CONTENT_CHARS_MAX);
+    let part = if shown == content { "." } else { ". Only its beginning stands here; the exact plan has all of it." };
+    (format!("{how}{part}"), show::words(shown.trim_end()))
 }
 
 fn facts(approval: &Approval, clock: &Clock) -> Vec<Fact> {
@@ -160,7 +213,7 @@ fn facts(approval: &Approval, clock: &Clock) -> Vec<Fact> {
     facts
         .push(Fact::new("Asked by", format!("{}, {}", who(&approval.created_by), clock.ago(approval.created_at).text)));
     if let Some(task) = approval.subject.as_task() {
-        facts.push(Fact::new("Task", show::words(task)).mono().to(format!("/tasks/{task}")));
+        facts.push(Fact::new("Task", "The task it is for").to(format!("/tasks/{task}")));
     }
     match (&approval.decided_at, &approval.decided_by) {
         (Some(at), by) => {
@@ -224,12 +277,18 @@ pub struct SuggestionView {
 impl SuggestionView {
     /// A suggestion as the policy makes it.
     #[must_use]
-    pub fn of(suggestion: &Suggestion) -> Self {
+    pub fn of(suggestion: &Suggestion, clock: &Clock) -> Self {
+        // Each begins with its moment, as programs read it.
+        let line = |stored: &String| {
+            let (at, title) = stored.split_once(" · ").unwrap_or(("", stored));
+            let at = Timestamp::parse(at).map(|at| format!("{}: ", clock.short(at).text)).unwrap_or_default();
+            format!("{at}{}", show::words(title))
+        };
         Self {
             title: show::words(&suggestion.title),
             shape: suggestion.shape_json.clone(),
             approvals: suggestion.approvals,
-            matched: suggestion.would_have_matched.iter().map(|words| show::words(words)).collect(),
+            matched: suggestion.would_have_matched.iter().map(line).collect(),
         }
     }
 }
@@ -252,7 +311,13 @@ impl ApprovalsPart {
     /// How many of the questions wait and may be answered together.
     #[must_use]
     pub fn together(cards: &[Card]) -> usize {
-        cards.iter().filter(|card| card.waits && !card.step_up).count()
+        cards.iter().filter(|card| card.waits).count()
+    }
+
+    /// Whether one of them needs the password.
+    #[must_use]
+    pub fn step_up(cards: &[Card]) -> bool {
+        cards.iter().any(|card| card.step_up)
     }
 }
 

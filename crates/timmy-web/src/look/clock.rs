@@ -23,7 +23,12 @@ const MONTHS: [&str; 12] = [
 
 /// Writes `14:11:52`. A list of events has hundreds of times, so this does without the general formatter.
 fn clock_time(out: &mut String, t: OffsetDateTime) {
-    for (at, number) in [t.hour(), t.minute(), t.second()].into_iter().enumerate() {
+    joined(out, &[t.hour(), t.minute(), t.second()]);
+}
+
+/// Two digits each, with colons between.
+fn joined(out: &mut String, numbers: &[u8]) {
+    for (at, number) in numbers.iter().enumerate() {
         if at > 0 {
             out.push(':');
         }
@@ -71,8 +76,13 @@ impl Clock {
     }
 
     fn hm(&self, at: Timestamp) -> String {
-        let t = self.local(at);
-        format!("{:02}:{:02}", t.hour(), t.minute())
+        Self::hm_of(self.local(at))
+    }
+
+    fn hm_of(t: OffsetDateTime) -> String {
+        let mut text = String::with_capacity(5);
+        joined(&mut text, &[t.hour(), t.minute()]);
+        text
     }
 
     fn hms(&self, at: Timestamp) -> String {
@@ -99,7 +109,8 @@ impl Clock {
     /// Hour and minute: `14:12`.
     #[must_use]
     pub fn minute(&self, at: Timestamp) -> When {
-        self.when(at, self.hm(at))
+        let t = self.local(at);
+        Self::told(at, t, Self::hm_of(t))
     }
 
     /// Hour, minute and second: `14:11:52`.
@@ -148,6 +159,13 @@ impl Clock {
     #[must_use]
     pub fn hour(&self, at: Timestamp) -> String {
         format!("{:02}:00", self.local(at).hour())
+    }
+
+    /// The hour a time lies in, to tell one hour from another.
+    #[must_use]
+    pub fn which_hour(&self, at: Timestamp) -> (Date, u8) {
+        let t = self.local(at);
+        (t.date(), t.hour())
     }
 
     /// The hour with its date, for the id of a heading: `2026-11-20T14`.

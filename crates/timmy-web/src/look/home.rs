@@ -23,6 +23,19 @@ pub struct WaitingRow {
     pub act: Option<Way>,
 }
 
+/// Something of middling risk that a rule of the owner let run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuledRow {
+    /// What it was.
+    pub title: String,
+    /// Its task, or the rules.
+    pub href: String,
+    /// How risky it was, and how it is undone.
+    pub sub: String,
+    /// When.
+    pub at: When,
+}
+
 /// What Timmy does at this moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Doing {
@@ -57,6 +70,8 @@ pub struct NowPart {
     pub waiting: Vec<WaitingRow>,
     /// Whether the panel of what waits is the lit one; false while the first-run panel is.
     pub lit: bool,
+    /// What the owner's rules let run in the last day, newest first.
+    pub ruled: Vec<RuledRow>,
     /// What Timmy does.
     pub doing: Doing,
     /// The latest thoughts, newest first, one or two.

@@ -5,6 +5,7 @@
 
 pub mod absent;
 pub mod approvals;
+pub mod artifacts;
 pub mod assets;
 pub mod backups;
 pub mod clock;

@@ -3,6 +3,8 @@
 //! Models write Markdown whether asked to or not. This reads the little of it that they really use and leaves
 //! everything else as it was typed. Nothing is ever dropped but the marks themselves, and the templates escape it all.
 
+use std::borrow::Cow;
+
 /// A piece of text: its paragraphs, its lists, and what stands between fences.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Block {
@@ -98,12 +100,12 @@ fn heading(line: &str) -> Option<&str> {
 
 /// A paragraph or an item in stretches. What is opened and never closed stands as it was typed.
 #[must_use]
-pub fn marks(text: &str) -> Vec<(Mark, String)> {
-    let mut out: Vec<(Mark, String)> = Vec::new();
-    let mut push = |mark: Mark, part: &str| match out.last_mut() {
-        Some((last, words)) if *last == mark && mark == Mark::Plain => words.push_str(part),
+pub fn marks(text: &str) -> Vec<(Mark, Cow<'_, str>)> {
+    let mut out: Vec<(Mark, Cow<'_, str>)> = Vec::new();
+    let mut push = |mark: Mark, part| match out.last_mut() {
+        Some((last, words)) if *last == mark && mark == Mark::Plain => words.to_mut().push_str(part),
         _ if part.is_empty() => {}
-        _ => out.push((mark, part.to_owned())),
+        _ => out.push((mark, Cow::Borrowed(part))),
     };
     let mut rest = text;
     let mut before = ' ';
@@ -211,11 +213,11 @@ mod tests {
             (Stressed, "please"),
             (Plain, "."),
         ];
-        assert_eq!(found, wanted.map(|(mark, text)| (mark, text.to_owned())));
+        assert_eq!(found, wanted.map(|(mark, text)| (mark, Cow::Borrowed(text))));
         for plain in
             ["watch.* and timmy.*", "2 * 3 * 4", "a*b*c", "`open", "**open", "``", "****", "*", "src/*.rs, docs/*.md"]
         {
-            assert_eq!(marks(plain), [(Plain, plain.to_owned())], "{plain}");
+            assert_eq!(marks(plain), [(Plain, Cow::Borrowed(plain))], "{plain}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Settings: this device, folders, keys to the door, backups, and every key of the configuration.
 
 use askama::Template;
+use timmy_core::trust::sessions::Seen;
 use timmy_store::TokenRow;
 
 use super::backups::BackupsPart;
@@ -59,6 +60,35 @@ impl TokenView {
             scope: row.scope.clone(),
             made: clock.ago(row.created_at),
             used: row.used_at.map(|at| clock.ago(at)),
+        }
+    }
+}
+
+/// A browser that is logged in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionView {
+    /// What it is called; it opens nothing.
+    pub id: String,
+    /// Which browser on which system.
+    pub browser: String,
+    /// When it logged in.
+    pub made: When,
+    /// When it was last used.
+    pub seen: When,
+    /// Whether it is the one that looks at this page.
+    pub own: bool,
+}
+
+impl SessionView {
+    /// A session as it is told.
+    #[must_use]
+    pub fn of(seen: &Seen, clock: &Clock) -> Self {
+        Self {
+            id: seen.handle.clone(),
+            browser: seen.browser.clone(),
+            made: clock.ago(seen.created_at),
+            seen: clock.ago(seen.seen_at),
+            own: seen.own,
         }
     }
 }
@@ -216,6 +246,8 @@ pub struct SettingsPage {
     pub path_problem: String,
     /// The tokens; `None` when the visitor may not see them.
     pub tokens: Option<Vec<TokenView>>,
+    /// The sessions of browsers; `None` when the visitor may not see them.
+    pub sessions: Option<Vec<SessionView>>,
     /// The name of a token that was refused.
     pub token: Refused,
     /// Whether the owner set a password.

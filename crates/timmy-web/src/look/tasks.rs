@@ -33,6 +33,8 @@ pub struct TaskRow {
     pub before: String,
     /// The task behind it; empty for the last.
     pub after: String,
+    /// Whether a yes to it needs the password, so that it is given on its own page.
+    pub step_up: bool,
 }
 
 /// Where a task stands, as it is shown. A word of a newer version is shown as it is.
@@ -113,6 +115,7 @@ impl TaskRow {
             moves: task.status.known == Some(Status::Approved),
             before: String::new(),
             after: String::new(),
+            step_up: false,
         }
     }
 
@@ -155,6 +158,8 @@ pub struct TasksPart {
     pub groups: Vec<Group>,
     /// Whether they stand beside each other.
     pub board: bool,
+    /// Whether a yes to one of them needs the password.
+    pub step_up: bool,
     /// Why there is none; read when there is none.
     pub absent: Absent,
     /// The address of this list without its path, to draw it anew: `view=board`; may be empty.
@@ -211,6 +216,8 @@ pub struct StepView {
     pub text: String,
     /// What came of it.
     pub output: String,
+    /// What shows that it was done, one line each.
+    pub evidence: Vec<String>,
     /// When it began.
     pub at: When,
     /// Whether it runs; then its age is counted on the page.
@@ -290,6 +297,8 @@ pub struct TaskPart {
     pub needs: Vec<(State, String, String)>,
     /// What can be done.
     pub buttons: Vec<Button>,
+    /// Whether a yes needs the password.
+    pub step_up: bool,
     /// Whether its place in the order can be changed.
     pub moves: bool,
     /// More about it, in paragraphs.
@@ -298,8 +307,14 @@ pub struct TaskPart {
     pub result: Vec<super::prose::Block>,
     /// The work, oldest first.
     pub steps: Vec<StepView>,
+    /// What it produced, oldest first.
+    pub artifacts: Vec<super::artifacts::ArtifactView>,
+    /// Whether it is over, so that it can be sent back.
+    pub over: bool,
     /// Questions about it, newest first.
     pub asked: Vec<Asked>,
+    /// What happened with it lately, newest first.
+    pub events: Vec<super::events::EventRow>,
     /// Its figures.
     pub facts: Vec<Fact>,
     /// The secret of the session.

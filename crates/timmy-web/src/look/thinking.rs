@@ -24,10 +24,8 @@ pub struct ThoughtView {
     pub seed_note: String,
     /// The text, in paragraphs.
     pub blocks: Vec<Block>,
-    /// Who made it; empty when the owner put it in.
-    pub provider: String,
-    /// With which model; may be empty.
-    pub model: String,
+    /// Who made it, with which model, as far as known: `ollama · qwen3:14b`. Empty when the place says it all.
+    pub maker: String,
     /// Where it was made.
     pub place: Place,
     /// How long it took; empty when it took none.
@@ -56,8 +54,7 @@ impl ThoughtView {
             seed_icon: seed_icon(thought.seed_type),
             seed_note: thought.seed_note.clone(),
             blocks: prose::blocks(&thought.content),
-            provider: if by_owner { String::new() } else { thought.provider.clone() },
-            model: thought.model.clone(),
+            maker: maker(thought),
             place: thought.place,
             duration: if by_owner || thought.duration_ms <= 0 {
                 String::new()
@@ -89,17 +86,16 @@ impl ThoughtView {
     pub fn by_owner(&self) -> bool {
         self.place == Place::Owner
     }
+}
 
-    /// `ollama, qwen3:14b`, as far as known.
-    #[must_use]
-    pub fn maker(&self) -> String {
-        match (self.provider.as_str(), self.model.as_str()) {
-            // The place says it all: "by reflex, no model".
-            _ if self.place == Place::Reflex => String::new(),
-            ("", model) => model.to_owned(),
-            (provider, "") => provider.to_owned(),
-            (provider, model) => format!("{provider} · {model}"),
-        }
+fn maker(thought: &Thought) -> String {
+    let provider = if thought.place == Place::Owner { "" } else { thought.provider.as_str() };
+    match (provider, thought.model.as_str()) {
+        // The place says it all: "by reflex, no model".
+        _ if thought.place == Place::Reflex => String::new(),
+        ("", model) => model.to_owned(),
+        (provider, "") => provider.to_owned(),
+        (provider, model) => format!("{provider} · {model}"),
     }
 }
 
@@ -121,13 +117,16 @@ pub struct Hour {
 pub fn hours(thoughts: &[Thought], clock: &Clock) -> Vec<Hour> {
     let mut out: Vec<Hour> = Vec::new();
     let mut day_before = String::new();
+    let mut hour_before = None;
     for (at, thought) in thoughts.iter().enumerate() {
         let mut view = ThoughtView::of(thought, clock);
         view.linked = thoughts.get(at + 1).is_some_and(|next| Some(next.id) == thought.parent_id);
-        let id = format!("hour-{}", clock.hour_id(thought.created_at));
+        let which = clock.which_hour(thought.created_at);
         match out.last_mut() {
-            Some(hour) if hour.id == id => hour.thoughts.push(view),
+            Some(hour) if hour_before == Some(which) => hour.thoughts.push(view),
             _ => {
+                hour_before = Some(which);
+                let id = format!("hour-{}", clock.hour_id(thought.created_at));
                 let today = clock.day(thought.created_at);
                 let day = if today == day_before { String::new() } else { today.clone() };
                 day_before = today;

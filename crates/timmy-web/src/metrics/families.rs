@@ -62,6 +62,7 @@ families! {
     TASKS = Gauge "timmy_runtime_tasks" [] "Tasks that are alive.";
     TASKS_WAITING = Gauge "timmy_runtime_tasks_waiting" [] "Tasks that wait in the common queue for a thread.";
     BUSY = Counter "timmy_runtime_busy_seconds_total" [] "Time in which the threads ran tasks, of all threads together, in seconds.";
+    SANDBOX = Gauge "timmy_sandbox_tier" [] "How strong the fence around child processes is on this machine: 3 at best, 1 where it holds no files and calls.";
     DISK_SIZE = Gauge "timmy_disk_size_bytes" [] "Size of the disk that holds the home, in bytes.";
     DISK_FREE = Gauge "timmy_disk_free_bytes" [] "What may still be written to that disk, in bytes.";
 

@@ -8,7 +8,9 @@ mod trust;
 mod work;
 
 pub use house::{Alive, Folder, Greeting, Health, Ready, Refused, Status, Verified};
-pub use keys::{Backups, LoginCode, MadeBackup, NewToken, PasswordState, Revoked, Setting, Token};
+pub use keys::{
+    Backups, LoginCode, MadeBackup, NewToken, PasswordState, Revoked, Session, SessionsEnded, Setting, Token,
+};
 pub use mind::{Completed, Event, Message, Paused, Providers, Reply, Stopped, Thought};
-pub use trust::{Approval, BatchItem, Explained, Rule, RuleRevoked, RuleSuggestion};
-pub use work::{Queue, Task, TaskCounts, TaskDone, TaskPosition};
+pub use trust::{Approval, BatchItem, Explained, Rule, RuleRevoked, RuleSuggestion, RuledRun};
+pub use work::{Artifact, Queue, Task, TaskCounts, TaskDone, TaskPosition};

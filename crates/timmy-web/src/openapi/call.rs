@@ -208,7 +208,7 @@ impl Call {
         let acts = self.verb != "GET";
         let scope = match (door, acts) {
             (Door::Open, _) => None,
-            (Door::Owner, false) => Some(Scope::Read),
+            (Door::Owner, false) | (Door::Reader, _) => Some(Scope::Read),
             (Door::Owner, true) => Some(Scope::Operate),
             (Door::Admin, _) => Some(Scope::Admin),
         };
@@ -259,7 +259,7 @@ fn method(verb: &str) -> HttpMethod {
 /// The group a call belongs to, by its address.
 fn tag(path: &str) -> &'static str {
     /// Beginnings of addresses, the longer ones first.
-    const TAGS: [(&str, &str); 14] = [
+    const TAGS: [(&str, &str); 15] = [
         ("/thinking/", "Thinking"),
         ("/api/chat", "Conversation"),
         ("/api/messages", "Conversation"),
@@ -269,6 +269,7 @@ fn tag(path: &str) -> &'static str {
         ("/api/watch", "Watched folders"),
         ("/api/login", "Keys"),
         ("/api/tokens", "Keys"),
+        ("/api/sessions", "Keys"),
         ("/api/tasks", "Tasks"),
         ("/api/queue", "Tasks"),
         ("/api/approvals", "Approvals"),

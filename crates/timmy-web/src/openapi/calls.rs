@@ -7,7 +7,7 @@ use utoipa::openapi::{Ref, RefOr, Schema};
 use super::answers::{
     Alive, Approval, Backups, BatchItem, Completed, Event, Explained, Folder, Greeting, Health, LoginCode, MadeBackup,
     Message, NewToken, PasswordState, Paused, Providers, Ready, Reply, Revoked, Rule, RuleRevoked, RuleSuggestion,
-    Setting, Status, Stopped, Thought, Token, Verified,
+    RuledRun, Session, SessionsEnded, Setting, Status, Stopped, Thought, Token, Verified,
 };
 use super::call::{Call, Next};
 use super::words::{any, number, one_of, text};
@@ -35,7 +35,7 @@ impl Call {
                 text(r"^(\*|[a-z0-9_]+(\.[a-z0-9_]+)*(\.\*)?)?$").max_length(Some(128)),
             )
             .asks("severity", "The least severity.", one_of(["debug", "info", "warning", "error"]))
-            .asks("actor", "Who did it.", one_of(["owner", "timmy", "system", "stranger"]))
+            .asks("actor", "Who did it.", one_of(["owner", "timmy", "system", "stranger", "program"]))
             .asks("text", "Words that stand in it.", any())
             .asks("after", "Only after this position.", position())
             .asks("before", "Only before this position.", position())
@@ -256,6 +256,16 @@ fn keys() -> Vec<Call> {
             .gives::<PasswordState>(200, "It is gone.")
             .refuses(409)
             .refuses(429),
+        Call::get("/api/sessions", "sessions", "The browsers that are logged in")
+            .note("The one used last stands first. An `id` names a session here and opens nothing.")
+            .lists::<Session>("Sessions.", Next::Never),
+        Call::delete("/api/sessions", "endOtherSessions", "Log every other browser out")
+            .note("A program has no session, so for it all of them end.")
+            .gives::<SessionsEnded>(200, "How many ended."),
+        Call::delete("/api/sessions/{id}", "endSession", "Log one browser out")
+            .note("What it had open is closed at once.")
+            .named("id", "Its `id` in the list.", any_schema())
+            .gives::<SessionsEnded>(200, "It ended."),
         Call::get("/api/tokens", "tokens", "The tokens, without their secrets").lists::<Token>("Tokens.", Next::Never),
         Call::post("/api/tokens", "createToken", "Make a token")
             .takes::<access::New>()
@@ -301,6 +311,8 @@ fn trust() -> Vec<Call> {
             .limited()
             .asks("before", "The `next` of the page before.", position())
             .lists::<Approval>("Approvals.", Next::Position),
+        Call::get("/api/approvals/digest", "approvalsDigest", "What your rules let run in the last day, newest first")
+            .lists::<RuledRun>("Things of middling risk that were not asked about.", Next::Never),
         Call::post("/api/approvals/batch", "decideApprovals", "Decide several approvals, each by itself")
             .takes::<approvals::Batch>()
             .lists::<BatchItem>("How each was decided.", Next::Never),

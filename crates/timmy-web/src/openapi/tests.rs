@@ -10,7 +10,8 @@ const ALSO: [&str; 1] = ["/swarm/events/export"];
 
 /// Whether programs call it: everything that is neither drawn for people nor a file of a page.
 fn is_for_programs(route: &Route) -> bool {
-    let people = |handler: &str| handler.starts_with("pages::") || handler.starts_with("assets::");
+    // `/mcp` describes itself, in a protocol of its own.
+    let people = |handler: &str| ["pages::", "assets::", "mcp::"].iter().any(|place| handler.starts_with(place));
     let handlers = route.handlers.replace(' ', "");
     ALSO.contains(&route.path) || handlers.split(',').any(|handler| !people(handler))
 }

@@ -2,9 +2,9 @@
 
 use axum::extract::State;
 use serde::Deserialize;
-use timmy_core::decide::{BATCH_MAX, decide};
+use timmy_core::decide::{BATCH_MAX, Proof, decide, decide_with};
 use timmy_core::trust::rules::Wanted;
-use timmy_domain::approval::{Act, ApprovalStatus, Decision};
+use timmy_domain::approval::{Act, Approval, ApprovalStatus, Decision};
 use timmy_domain::policy::UNTRUSTED_TIER_MIN;
 use timmy_domain::policy::rule::Shape;
 use timmy_domain::{ApprovalId, Problem, RuleId, Secret};
@@ -16,7 +16,7 @@ use crate::ask::{Asked, Fields, Named, Window, no_such};
 use crate::auth::Visit;
 use crate::did::{Did, Note};
 use crate::errors::{Answer, Refusal, page, show_with};
-use crate::look::approvals::{ApprovalsPage, ApprovalsPart, Card, RuleRow, SuggestionView};
+use crate::look::approvals::{ApprovalsPage, ApprovalsPart, Card, RuleRow, SuggestionView, ruled};
 use crate::look::{Absent, Choice};
 use crate::web::Web;
 
@@ -110,7 +110,7 @@ pub async fn draw(web: &Web, visit: &Visit, narrow: &Narrow, problem: Option<Pro
         },
         older,
         rules: rules.iter().take(RULES_MAX).map(|rule| RuleRow::of(rule, &clock)).collect(),
-        suggestions: suggestions.iter().map(SuggestionView::of).collect(),
+        suggestions: suggestions.iter().map(|one| SuggestionView::of(one, &clock)).collect(),
         shell,
     };
     show_with(code, visit, &drawn)
@@ -144,6 +144,8 @@ pub struct Form {
     reason: Option<String>,
     #[serde(default, deserialize_with = "secret")]
     password: Option<Secret>,
+    /// Whether what has the same shape is to be allowed from now on.
+    always: Option<String>,
 }
 
 fn carried(query: Option<&str>) -> Narrow {
@@ -156,11 +158,29 @@ async fn decided(web: &Web, visit: &Visit, name: &Named, act: Act, note: Note, f
     let reason = form.reason.filter(|reason| !reason.trim().is_empty());
     let decision = Decision::by_owner(act, visit.who.principal.name.clone(), reason);
     let narrow = carried(form.query.as_deref());
+    let always = form.always.is_some() && act == Act::Approve;
     match decide(&web.app, id, decision, form.password.as_ref()).await {
+        Ok(approval) if always => match always_for(web, visit, &approval).await {
+            Ok(()) => Ok(Did::Note(Note::RuleMade).on(visit, see(&address(&narrow.query())))),
+            Err(problem) => draw(web, visit, &narrow, Some(problem)).await,
+        },
         Ok(_) => Ok(Did::Note(note).on(visit, see(&address(&narrow.query())))),
         Err(problem) if visit.script => Err(problem.into()),
         Err(problem) => draw(web, visit, &narrow, Some(problem)).await,
     }
+}
+
+/// Makes the rule that answers what has the shape of this one from now on.
+async fn always_for(web: &Web, visit: &Visit, approval: &Approval) -> Result<(), Problem> {
+    let shape = ruled(approval).ok_or_else(|| {
+        Problem::conflict(
+            "no_rule",
+            "It is approved this once. What it does is always asked for, so no rule was made.",
+            "Nothing has to be done.",
+        )
+    })?;
+    let wanted = Wanted { shape, task_id: None, tier_min: UNTRUSTED_TIER_MIN, days: None, max_uses: None };
+    web.app.rules.create(wanted, &visit.who.principal.name).await.map(drop)
 }
 
 /// `POST /approvals/{id}/approve`.
@@ -178,7 +198,7 @@ pub async fn revoke(State(web): State<Web>, visit: Visit, name: Named, Fields(fo
     decided(&web, &visit, &name, Act::Revoke, Note::TookBack, form).await
 }
 
-/// `POST /approvals/batch`: the chosen ones, each by itself. What needs the password is never among them.
+/// `POST /approvals/batch`: the chosen ones, each by itself; with the password, where one of them needs it.
 pub async fn batch(State(web): State<Web>, visit: Visit, Fields(fields): Fields<Vec<(String, String)>>) -> Answer {
     let field = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let act = match field("act") {
@@ -187,17 +207,28 @@ pub async fn batch(State(web): State<Web>, visit: Visit, Fields(fields): Fields<
         _ => return Err(Problem::invalid("bad_act", "The chosen are approved or rejected.", "Use the buttons.").into()),
     };
     let reason = field("reason").filter(|reason| !reason.trim().is_empty()).map(str::to_owned);
-    let (mut changed, mut refused) = (0_u64, 0_u64);
+    let password = field("password").filter(|typed| !typed.is_empty()).map(|typed| Secret::new(typed.to_owned()));
+    let (mut changed, mut refused, mut named) = (0_u64, 0_u64, Vec::new());
+    let mut proof = Proof::of(password.as_ref());
     for (_, id) in fields.iter().filter(|(key, _)| key == "id").take(BATCH_MAX) {
         let decision = Decision::by_owner(act, visit.who.principal.name.clone(), reason.clone());
-        let done = match id.parse::<ApprovalId>() {
-            Ok(id) => decide(&web.app, id, decision, None).await.is_ok(),
-            Err(_) => false,
+        let Ok(id) = id.parse::<ApprovalId>() else {
+            refused += 1;
+            continue;
         };
-        if done { changed += 1 } else { refused += 1 }
+        match decide_with(&web.app, id, decision, &mut proof).await {
+            Ok(_) => changed += 1,
+            Err(problem) => {
+                refused += 1;
+                if named.len() < Did::NAMED_MAX {
+                    let title = web.app.approvals.get(id).await.map(|one| one.title).unwrap_or_default();
+                    named.push((title, problem.message));
+                }
+            }
+        }
     }
     let to = address(&carried(field("query")).query());
-    Ok(Did::Several(changed, refused).on(&visit, see(&to)))
+    Ok(Did::several(changed, refused, &named).on(&visit, see(&to)))
 }
 
 /// A rule to make from a suggestion.

@@ -115,13 +115,17 @@ pub async fn health(State(web): State<Web>, visit: Visit) -> Answer {
     let health = HealthPage {
         shell: shell(&web, &visit, &gathered.around, "/health/page"),
         part: part(&web, &visit, &gathered),
-        house: vec![
+        house: [
             Fact::new("Home", web.home.clone()).mono(),
             Fact::new("Version", web.version.clone()),
             Fact::new("Address", web.address.to_string()).mono(),
             Fact::new("Up since", up_since(web.app.ctx.started_at, &clock)),
             Fact::new("Sandbox", rows::sandbox(timmy_tools::sandbox::fence().await)),
-        ],
+        ]
+        .into_iter()
+        .chain(rows::servers(&web.app.servers.standings()))
+        .chain(rows::granted(&web.app.granted.look().await))
+        .collect(),
     };
     show(&visit, &health)
 }

@@ -5,11 +5,13 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use timmy_core::clock::local_day;
 use timmy_core::mind::thinking::PURPOSE;
+use timmy_core::trust::digest::{Ruled, digest};
 use timmy_domain::message::Message;
 use timmy_domain::observation::Observation;
+use timmy_domain::policy::show;
 use timmy_domain::text::plural;
 use timmy_domain::thought::Thought;
-use timmy_domain::{MessageId, Problem};
+use timmy_domain::{MessageId, Problem, Timestamp};
 use timmy_store::{Reader, Spent, StoreError};
 
 use super::{Around, doing, gather_here, models, now, shell, status};
@@ -17,7 +19,7 @@ use crate::ask::Asked;
 use crate::auth::Visit;
 use crate::errors::{Answer, page, show_with};
 use crate::look::folders::{FolderView, SeenView};
-use crate::look::home::{HomePage, NowPart, RailPart, WaitingRow};
+use crate::look::home::{HomePage, NowPart, RailPart, RuledRow, WaitingRow};
 use crate::look::mind::Budget;
 use crate::look::thinking::ThoughtView;
 use crate::look::{Absent, Clock, PulsePart, State as Word, Tone, Way};
@@ -25,6 +27,8 @@ use crate::web::Web;
 
 /// Thoughts on Home.
 const THOUGHTS_MAX: usize = 2;
+/// Things that ran by a rule on Home; all of them are in the JSON interface.
+const RULED_MAX: usize = 5;
 /// Things seen on Home.
 const SEEN_MAX: usize = 5;
 
@@ -34,15 +38,17 @@ struct Rows {
     seen: Vec<Observation>,
     question: Option<Message>,
     spent: Spent,
+    ruled: Vec<Ruled>,
 }
 
 impl Rows {
-    fn read(r: &Reader<'_>, question: Option<MessageId>, day: &str) -> Result<Self, StoreError> {
+    fn read(r: &Reader<'_>, question: Option<MessageId>, day: &str, now: Timestamp) -> Result<Self, StoreError> {
         Ok(Self {
             thoughts: r.latest_thoughts(THOUGHTS_MAX)?,
             seen: r.observations(SEEN_MAX)?,
             question: question.map(|id| r.message(id)).transpose()?.flatten(),
             spent: r.spent(day, PURPOSE)?,
+            ruled: digest(r, now, RULED_MAX)?,
         })
     }
 }
@@ -50,7 +56,8 @@ impl Rows {
 async fn read(web: &Web) -> Result<(Around, Rows), crate::errors::Refusal> {
     let question = doing::question(web);
     let day = local_day(web.app.ctx.clock.as_ref(), web.app.ctx.now());
-    gather_here(web, move |r| Rows::read(r, question, &day)).await
+    let now = web.app.ctx.now();
+    gather_here(web, move |r| Rows::read(r, question, &day, now)).await
 }
 
 /// What may be spent on thinking today, and was; `None` when it is off or unlimited.
@@ -60,6 +67,19 @@ pub fn budget(web: &Web, spent: Spent) -> Option<Budget> {
     let bounded = settings.enabled && settings.daily_calls > 0 && settings.daily_tokens > 0;
     let plain = |n: i64| u64::try_from(n).unwrap_or(0);
     bounded.then(|| Budget::new(plain(spent.calls), settings.daily_calls, plain(spent.tokens), settings.daily_tokens))
+}
+
+fn ruled(one: &Ruled, clock: &Clock) -> RuledRow {
+    let undo = one
+        .undo
+        .as_deref()
+        .map_or("It cannot be undone here.".to_owned(), |how| format!("To undo it: {}", show::words(how)));
+    RuledRow {
+        title: show::words(&one.title),
+        href: one.task_id.as_ref().map_or("/approvals#rules".to_owned(), |id| format!("/tasks/{id}")),
+        sub: format!("Risk {}, by your rule. {undo}", one.risk),
+        at: clock.short(one.at),
+    }
 }
 
 fn now_part(web: &Web, clock: &Clock, visit: &Visit, around: &Around, rows: &Rows) -> NowPart {
@@ -87,6 +107,7 @@ fn now_part(web: &Web, clock: &Clock, visit: &Visit, around: &Around, rows: &Row
     let settings = &web.app.ctx.settings.thinking;
     NowPart {
         waiting,
+        ruled: rows.ruled.iter().map(|one| ruled(one, clock)).collect(),
         lit: !around.folders.is_empty(),
         doing: doing::line(web, clock, rows.question.as_ref().map(|m| m.content.as_str())),
         thoughts,

@@ -6,7 +6,6 @@ use axum::response::IntoResponse;
 use serde::{Deserialize, Deserializer};
 use timmy_domain::Secret;
 use timmy_domain::problem::Kind;
-use timmy_domain::text::{cut, one_line};
 
 use super::{back, see};
 use crate::ask::{Asked, Fields};
@@ -16,9 +15,6 @@ use crate::guard::local_path;
 use crate::look::door::LoginPage;
 use crate::look::{Notice, State as Word};
 use crate::web::Web;
-
-/// Characters of a browser's name that are kept with its session.
-const LABEL_CHARS_MAX: usize = 80;
 
 /// Where to go after the door.
 #[derive(Debug, Default, Deserialize)]
@@ -76,7 +72,7 @@ pub fn secret<'d, D: Deserializer<'d>>(from: D) -> Result<Option<Secret>, D::Err
 /// `POST /login`: exchanges a code or the password for a session.
 pub async fn enter(State(web): State<Web>, headers: HeaderMap, Fields(form): Fields<Form>) -> Answer {
     let browser = headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or("a browser");
-    let label = cut(&one_line(browser), LABEL_CHARS_MAX);
+    let label = timmy_core::trust::sessions::browser(browser);
     let tried = match &form.password {
         Some(password) => web.app.access.log_in_by_password(password, &label).await,
         None => web.app.access.log_in(&form.code, &label).await,

@@ -7,9 +7,10 @@ use serde::Deserialize;
 use serde_json::json;
 use timmy_domain::message::Message;
 use timmy_domain::observation::WatchedFolder;
+use timmy_domain::task::Task;
 use timmy_domain::text::{cut, one_line};
 use timmy_domain::thought::Thought;
-use timmy_store::{Reader, StoreError, ThoughtQuery};
+use timmy_store::{Reader, StoreError, TaskQuery, ThoughtQuery};
 
 use super::{gather, settings, shell};
 use crate::ask::Asked;
@@ -44,12 +45,14 @@ struct Things {
     thoughts: Vec<Thought>,
     messages: Vec<Message>,
     folders: Vec<WatchedFolder>,
+    tasks: Vec<Task>,
 }
 
 impl Things {
     fn read(r: &Reader<'_>, count: usize) -> Result<Self, StoreError> {
         let query = ThoughtQuery { before: None, seed: None, kept: None, limit: count };
-        Ok(Self { thoughts: r.thoughts(&query)?, messages: r.messages(None, count)?, folders: r.folders()? })
+        let tasks = r.tasks_page(&TaskQuery { limit: count, ..TaskQuery::default() })?;
+        Ok(Self { thoughts: r.thoughts(&query)?, messages: r.messages(None, count)?, folders: r.folders()?, tasks })
     }
 
     fn entries(self) -> Vec<Entry> {
@@ -68,8 +71,9 @@ impl Things {
             words: f.path.clone(),
             ..entry("folder", &f.name, "watched folder", "/settings#folders".to_owned())
         };
-        let thoughts = self.thoughts.iter().map(thought);
-        thoughts.chain(self.messages.iter().map(said)).chain(self.folders.iter().map(folder)).collect()
+        let task = |t: &Task| entry("tasks", &t.title, "task", format!("/tasks/{}", t.id));
+        let things = self.tasks.iter().map(task).chain(self.thoughts.iter().map(thought));
+        things.chain(self.messages.iter().map(said)).chain(self.folders.iter().map(folder)).collect()
     }
 }
 

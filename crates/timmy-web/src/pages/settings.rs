@@ -17,7 +17,7 @@ use crate::desk::{Change, Desk, Given, Kind, Setting, Sheet};
 use crate::did::{Did, Note};
 use crate::errors::{Answer, Refusal, page, show_with};
 use crate::look::folders::FolderView;
-use crate::look::settings::{Every, Refused, SettingsPage, TokenPage, TokenView, key_fields, sections};
+use crate::look::settings::{Every, Refused, SessionView, SettingsPage, TokenPage, TokenView, key_fields, sections};
 use crate::palette::{Entry, Section, Step};
 use crate::web::Web;
 
@@ -135,6 +135,7 @@ pub async fn draw(web: &Web, visit: &Visit, typed: Typed) -> Answer {
     let (around, tokens) = gather(web, move |r| if may { r.tokens().map(Some) } else { Ok(None) }).await?;
     let sheet = at_desk(web, |desk| desk.sheet()).await;
     let backups = if may { Some(super::backups::part(web).await?) } else { None };
+    let sessions = if may { Some(web.app.access.sessions(&visit.who.principal).await?) } else { None };
     let has_password = web.app.access.has_password().await?;
     let clock = web.clock();
     let mut shell = shell(web, visit, &around, ROUTE);
@@ -150,6 +151,7 @@ pub async fn draw(web: &Web, visit: &Visit, typed: Typed) -> Answer {
         path_typed: typed.folder.as_ref().map(|(path, _)| path.clone()).unwrap_or_default(),
         path_problem: said(typed.folder.as_ref().map(|(_, problem)| problem)),
         tokens: tokens.map(|rows| rows.iter().map(|row| TokenView::of(row, &clock)).collect()),
+        sessions: sessions.map(|all| all.iter().map(|seen| SessionView::of(seen, &clock)).collect()),
         token: Refused {
             typed: typed.token.as_ref().map(|(name, _)| name.clone()).unwrap_or_default(),
             problem: said(typed.token.as_ref().map(|(_, problem)| problem)),

@@ -3,8 +3,9 @@
 use axum::extract::{Query, State};
 use axum::http::Uri;
 use serde::Deserialize;
-use timmy_domain::task::{Priority, Status, Task};
-use timmy_domain::{Problem, Seq};
+use timmy_domain::approval::Subject;
+use timmy_domain::task::{Priority, Status, THOUGHT, Task};
+use timmy_domain::{Problem, Seq, TaskId};
 use timmy_store::{Reader, StoreError, TaskCount, TaskQuery};
 
 use super::{gather_here, refused, shell};
@@ -16,6 +17,7 @@ use crate::look::{Absent, Choice, Clock, Tone};
 use crate::web::Web;
 
 pub mod act;
+pub mod artifacts;
 pub mod one;
 
 /// Tasks of a filtered list on one page.
@@ -43,6 +45,7 @@ pub struct Narrow {
     status: Option<String>,
     priority: Option<String>,
     agent: Option<String>,
+    task_type: Option<String>,
     before: Option<String>,
 }
 
@@ -62,13 +65,20 @@ impl Narrow {
     }
 
     fn is_filtered(&self) -> bool {
-        [&self.status, &self.priority, &self.agent].into_iter().any(|text| said(text.as_ref()).is_some())
+        [&self.status, &self.priority, &self.agent, &self.task_type]
+            .into_iter()
+            .any(|text| said(text.as_ref()).is_some())
     }
 
     /// The same as a query, with one word set or taken away.
     fn with(&self, name: &str, value: &str) -> String {
-        let own =
-            [("view", &self.view), ("status", &self.status), ("priority", &self.priority), ("agent", &self.agent)];
+        let own = [
+            ("view", &self.view),
+            ("status", &self.status),
+            ("priority", &self.priority),
+            ("agent", &self.agent),
+            ("task_type", &self.task_type),
+        ];
         let words = own.into_iter().filter_map(|(key, text)| {
             let text = if key == name { Some(value) } else { said(text.as_ref()) };
             text.filter(|text| !text.is_empty()).map(|text| format!("{key}={}", crate::door::encoded(text)))
@@ -89,6 +99,7 @@ impl Narrow {
             priority: said(self.priority.as_ref()).map(str::parse).transpose().map_err(bad)?,
             assigned_to: said(self.agent.as_ref()).map(str::to_ascii_lowercase),
             parent: None,
+            kind: said(self.task_type.as_ref()).map(str::to_ascii_lowercase),
             before: self.before()?,
             limit: PAGE_TASKS + 1,
         })
@@ -111,6 +122,8 @@ fn sum(counts: &[TaskCount], status: Status) -> u64 {
 struct Found {
     counts: Vec<TaskCount>,
     groups: Vec<(&'static str, Vec<Task>)>,
+    /// Those to which a yes needs the password, where one is set.
+    guarded: Vec<TaskId>,
 }
 
 /// The queue as it is worked. Only groups that hold something are read.
@@ -136,14 +149,23 @@ fn queue(r: &Reader<'_>) -> Result<Found, StoreError> {
         let newest = r.tasks_page(&TaskQuery { limit: STRANGE_LOOK, ..TaskQuery::default() })?;
         groups.push(("strange", newest.into_iter().filter(|task| task.status.known.is_none()).collect()));
     }
-    Ok(Found { counts, groups })
+    Ok(Found { counts, groups, guarded: Vec::new() })
 }
 
 fn read(r: &Reader<'_>, filtered: bool, wanted: &TaskQuery) -> Result<Found, StoreError> {
-    if !filtered {
-        return queue(r);
+    let mut found = if filtered {
+        Found { counts: r.task_counts()?, groups: vec![("all", r.tasks_page(wanted)?)], guarded: Vec::new() }
+    } else {
+        queue(r)?
+    };
+    for task in found.groups.iter().flat_map(|(_, tasks)| tasks) {
+        if task.status.known == Some(Status::PendingApproval)
+            && r.approval_pending(&Subject::task(task.id.to_string()))?.is_some_and(|one| one.needs_step_up())
+        {
+            found.guarded.push(task.id);
+        }
     }
-    Ok(Found { counts: r.task_counts()?, groups: vec![("all", r.tasks_page(wanted)?)] })
+    Ok(found)
 }
 
 fn group(id: &'static str, tasks: &[Task], counts: &[TaskCount], narrow: &Narrow, clock: &Clock) -> Group {
@@ -171,8 +193,14 @@ fn part(found: &Found, narrow: &Narrow, clock: &Clock, visit: &Visit) -> TasksPa
     } else {
         Absent::empty("No task yet", "Make one above, ask for one in Talk, or run `timmy task add`.")
     };
+    let mut groups: Vec<Group> = shown.map(|(id, tasks)| group(id, tasks, &found.counts, narrow, clock)).collect();
+    let guarded: Vec<String> = found.guarded.iter().map(ToString::to_string).collect();
+    for row in groups.iter_mut().flat_map(|group| &mut group.rows) {
+        row.step_up = guarded.contains(&row.id);
+    }
     TasksPart {
-        groups: shown.map(|(id, tasks)| group(id, tasks, &found.counts, narrow, clock)).collect(),
+        groups,
+        step_up: !guarded.is_empty(),
         board: narrow.board(),
         absent,
         query: narrow.query(),
@@ -219,6 +247,9 @@ fn more(counts: &[TaskCount], narrow: &Narrow) -> Vec<Choice> {
     };
     let mut all: Vec<Choice> =
         Priority::ALL.into_iter().map(|one| choice("priority", narrow.priority.as_ref(), one.name())).collect();
+    // Thoughts come due by themselves all day; they are looked at apart.
+    let thoughts = choice("task_type", narrow.task_type.as_ref(), THOUGHT);
+    all.push(Choice { label: "Thoughts".to_owned(), ..thoughts });
     let mut names: Vec<&str> = counts.iter().map(|one| one.assigned_to.as_str()).collect();
     names.sort_unstable();
     names.dedup();
@@ -235,6 +266,9 @@ fn more(counts: &[TaskCount], narrow: &Narrow) -> Vec<Choice> {
 pub async fn draw(web: &Web, visit: &Visit, narrow: &Narrow, typed: Option<(Draft, Problem)>) -> Answer {
     let (wanted, filtered) = (narrow.wanted()?, narrow.is_filtered());
     let (around, mut found) = gather_here(web, move |r| read(r, filtered, &wanted)).await?;
+    if !web.app.access.has_password().await? {
+        found.guarded.clear();
+    }
     let mut older = None;
     if let Some((_, tasks)) = found.groups.first_mut().filter(|(id, tasks)| *id == "all" && tasks.len() > PAGE_TASKS) {
         tasks.truncate(PAGE_TASKS);
@@ -277,6 +311,9 @@ pub async fn list(web: &Web, visit: &Visit, narrow: &Narrow) -> Answer {
     let mut found = web.app.ctx.store.read_here(move |r| read(r, filtered, &wanted)).await?;
     for (_, tasks) in &mut found.groups {
         tasks.truncate(PAGE_TASKS);
+    }
+    if !web.app.access.has_password().await? {
+        found.guarded.clear();
     }
     page(&part(&found, narrow, &web.clock(), visit))
 }

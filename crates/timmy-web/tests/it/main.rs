@@ -16,3 +16,4 @@ mod programs;
 mod rich;
 mod settings;
 mod twins;
+mod work;

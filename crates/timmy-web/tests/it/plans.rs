@@ -8,9 +8,9 @@ use crate::house::House;
 use crate::rich::{lived_in, living};
 
 /// Tables that hold a handful of rows and are read as a whole.
-const SMALL: [&str; 6] = ["watched_folders", "fewer", "tokens", "sessions", "state", "cursors"];
+const SMALL: [&str; 7] = ["watched_folders", "fewer", "tokens", "sessions", "state", "cursors", "task_counts"];
 /// Statements the pages that are looked at most may run, the one that knows the visitor included.
-const STATEMENTS_MAX: [(&str, usize); 4] = [("/", 8), ("/talk", 8), ("/thinking", 10), ("/swarm/events", 9)];
+const STATEMENTS_MAX: [(&str, usize); 4] = [("/", 10), ("/talk", 9), ("/thinking", 11), ("/swarm/events", 10)];
 /// Statements any other page of the navigation may run.
 const OTHERS_MAX: usize = 64;
 

@@ -119,7 +119,7 @@ async fn thoughts_are_listed_steered_and_chained() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thought_in_the_making_is_stopped_by_its_button() {
-    let house = House::serve(scripted(vec![Step::Hang, Step::Hang]), &["mind.thinking"]).await;
+    let house = House::serve(scripted(vec![Step::Hang, Step::Hang]), &["mind.thinking", "work.processor"]).await;
     let thinking = || matches!(house.engine.app.thinking.doing(), timmy_core::mind::thinking::Doing::Thinking { .. });
     house.engine.clock.advance(Duration::from_secs(5));
     house.engine.wait_until(thinking).await;

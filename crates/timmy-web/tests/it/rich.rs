@@ -32,6 +32,9 @@ pub struct Rich {
     pub seq: i64,
     /// A question that was answered.
     pub message: String,
+    /// A task that is over, and something it produced.
+    pub task: String,
+    pub thing: i64,
 }
 
 /// The models of the house and the parts that run in it.
@@ -86,7 +89,38 @@ pub async fn lived_in(house: House) -> Rich {
     let messages = house.get("/api/messages?limit=10").await;
     let asked = messages["items"].as_array().expect("a list").iter().find(|m| m["speaker"] == "owner");
     let message = asked.and_then(|m| m["id"].as_str()).expect("a question").to_owned();
-    Rich { house, thought, seq, message }
+    let (task, thing) = worked(&house).await;
+    Rich { house, thought, seq, message, task, thing }
+}
+
+/// A task that was worked on and is over, with things of every kind.
+async fn worked(house: &House) -> (String, i64) {
+    let asked = json!({"title": "Read the cellar sensors", "description": HOSTILE, "assigned_to": "owner"});
+    let made = house.post("/api/tasks", asked).await;
+    let id = made["id"].as_str().expect("an id").to_owned();
+    let task: timmy_domain::TaskId = id.parse().expect("an id");
+    let things = [
+        ("made", "report.md", "text/markdown", HOSTILE.as_bytes().to_vec()),
+        ("output", "what make wrote", "text/plain", "one line and another\n".repeat(2_000).into_bytes()),
+        ("output", "kelp.test", "text/uri-list", b"https://kelp.test/beds?year=2026\n".to_vec()),
+        ("before", "/home/ines/\u{202E}gpj.exe", "application/octet-stream", b"\x7fELF\0\0".to_vec()),
+    ];
+    let kept = house.engine.app.ctx.store.write(move |tx| {
+        for (kind, name, media_type, bytes) in &things {
+            let new = timmy_store::NewArtifact {
+                kind: (*kind).into(),
+                name: (*name).into(),
+                media_type: (*media_type).into(),
+                sha256: timmy_domain::Digest::of(bytes).to_string(),
+                bytes: bytes.clone(),
+            };
+            tx.keep_artifact(task, &new)?;
+        }
+        tx.artifacts(task)
+    });
+    let things = kept.await.expect("kept");
+    house.post(&format!("/api/tasks/{id}/complete"), json!({"result": HOSTILE})).await;
+    (id, things[0].seq)
 }
 
 impl Rich {
@@ -102,6 +136,9 @@ impl Rich {
             "/swarm/events?q=type:error.captured%20since:7d".to_owned(),
             "/swarm/events?q=typ:a".to_owned(),
             "/thinking?kept=1".to_owned(),
+            format!("/tasks/{}", self.task),
+            "/tasks?view=board".to_owned(),
+            "/approvals?status=all".to_owned(),
             "/keys".to_owned(),
         ];
         known.chain(more).collect()
@@ -114,6 +151,8 @@ impl Rich {
             return asset.to_owned();
         }
         let id = if path.starts_with("/talk") || path.starts_with("/api/chat") { &self.message } else { &self.thought };
+        let id = if path.starts_with("/tasks") || path.starts_with("/api/tasks") { &self.task } else { id };
+        let path = path.replace("{n}", &self.thing.to_string());
         path.replace("{id}", id).replace("{seq}", &self.seq.to_string())
     }
 }

@@ -81,9 +81,10 @@ async fn exchange(global: &Global, door: &Door, message: &str, about: Option<&st
         global.show(&answer, |_| String::new());
         return Ok(ExitCode::SUCCESS);
     }
-    let mut last = Value::Null;
+    let (mut last, mut grew) = (Value::Null, false);
     let listening = door.stream("/api/chat", body, |event| {
         if let Some(more) = event.get("delta").and_then(Value::as_str) {
+            grew = true;
             say::part(&clean(more));
         } else {
             last = event;
@@ -100,6 +101,10 @@ async fn exchange(global: &Global, door: &Door, message: &str, about: Option<&st
     if let Some(error) = last.get("error") {
         say::line("");
         return Err(crate::door::Refusal::from_json(error).into());
+    }
+    if !grew {
+        // What the house answers by itself comes as a whole.
+        say::part(&clean(text(&last, "reply")));
     }
     say::line(&format!("\n\n  {}", signature(&last)));
     Ok(ExitCode::SUCCESS)

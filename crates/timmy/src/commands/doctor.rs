@@ -12,10 +12,12 @@ use crate::door::Door;
 use crate::{say, wire};
 
 mod database;
+mod grants;
 mod home;
 mod house;
 mod models;
 mod sandbox;
+mod servers;
 
 /// What one check found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +89,8 @@ async fn alone(global: &Global, config: Option<&Config>, findings: &mut Vec<Find
     findings.push(sandbox::look().await);
     if let Some(config) = config {
         models::ask(config, findings).await;
+        grants::look(&global.home, config, findings);
+        servers::ask(config, findings).await;
     }
 }
 

@@ -17,9 +17,11 @@ pub mod docs;
 pub mod doctor;
 pub mod events;
 pub mod login;
+pub mod mcp;
 pub mod password;
 pub mod restore;
 pub mod serve;
+pub mod sessions;
 pub mod show;
 pub mod status;
 pub mod task;
@@ -63,6 +65,8 @@ enum Command {
     Password(password::Args),
     /// Make, list and revoke tokens for programs
     Token(token::Args),
+    /// List the browsers that are logged in, and log them out
+    Sessions(sessions::Args),
     /// Explain or check the configuration
     Config(config::Args),
     /// Make, list and check backups
@@ -89,6 +93,8 @@ enum Command {
     Approvals(approvals::Args),
     /// Point Timmy at a folder, list or remove folders
     Watch(watch::Args),
+    /// Offer Timmy's tools to programs that speak the Model Context Protocol
+    Mcp(mcp::Args),
     /// Print generated documentation
     #[command(hide = true)]
     Docs(docs::Args),
@@ -160,6 +166,7 @@ fn run(line: Line) -> Result<ExitCode> {
             Command::Login => login::run(&global).await,
             Command::Password(args) => password::run(&global, args).await,
             Command::Token(args) => token::run(&global, args).await,
+            Command::Sessions(args) => sessions::run(&global, args).await,
             Command::Config(args) => config::run(&global, &args).await,
             Command::Backup(args) => backup::run(&global, args).await,
             Command::Restore(args) => Box::pin(restore::run(&global, args)).await,
@@ -173,6 +180,7 @@ fn run(line: Line) -> Result<ExitCode> {
             Command::Tasks(args) => task::list(&global, args).await,
             Command::Approvals(args) => approvals::run(&global, args).await,
             Command::Watch(args) => watch::run(&global, args).await,
+            Command::Mcp(args) => mcp::run(&global, args).await,
             Command::Docs(args) => docs::run(&args),
         }
     });

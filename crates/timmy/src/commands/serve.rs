@@ -64,6 +64,8 @@ pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
     };
     let log = log::begin(&config.log, &config.error_log, &home.path);
     log.trouble.iter().for_each(|trouble| say::aside(trouble));
+    #[cfg(debug_assertions)]
+    crate::dying::prepare();
     let token = Secret::new(hex(&wire::chance()?.bytes::<32>()));
     let app = wire::engine(home, &config, token.clone())?;
     // Set once, here; a second engine of this process would have another context.

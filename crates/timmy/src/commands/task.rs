@@ -76,6 +76,45 @@ enum Act {
     Move(Place),
     /// Change what it says
     Edit(Edit),
+    /// What it produced
+    Artifacts {
+        /// Its id
+        id: String,
+        /// Show the beginning of this one
+        #[arg(value_name = "N")]
+        one: Option<i64>,
+    },
+    /// Say whether something it produced is good
+    Rate(Rate),
+    /// Send back what came of it: another task is to do it better
+    SendBack {
+        /// Its id
+        id: String,
+        /// What should be different
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// Which of the things it produced; else what came of it
+        #[arg(long, value_name = "N")]
+        artifact: Option<i64>,
+    },
+}
+
+#[derive(clap::Args)]
+#[command(group = clap::ArgGroup::new("word").required(true))]
+struct Rate {
+    /// The task
+    id: String,
+    /// Which of its things
+    n: i64,
+    /// It is good
+    #[arg(long, group = "word")]
+    good: bool,
+    /// It is not good
+    #[arg(long, group = "word")]
+    bad: bool,
+    /// Why
+    #[arg(long)]
+    note: Option<String>,
 }
 
 #[derive(clap::Args)]
@@ -203,6 +242,17 @@ pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
         }
         Act::Move(to) => place(global, &door, to).await?,
         Act::Edit(edit) => change(global, &door, edit).await?,
+        Act::Artifacts { id, one } => artifacts(global, &door, &id, one).await?,
+        Act::Rate(rate) => {
+            let path = format!("/api/tasks/{}/artifacts/{}/rate", encode(&rate.id), rate.n);
+            let rated = door.post(&path, json!({"good": rate.good, "note": rate.note})).await?;
+            global.show(&rated, thing);
+        }
+        Act::SendBack { id, words, artifact } => {
+            let body = json!({"remark": words.join(" "), "artifact": artifact});
+            let made = door.post(&format!("/api/tasks/{}/send-back", encode(&id)), body).await?;
+            global.show(&made, line);
+        }
     }
     door.close().await;
     Ok(ExitCode::SUCCESS)
@@ -256,6 +306,39 @@ async fn each(global: &Global, door: &Door, verb: &str, which: &Which, body: &Va
     Ok(())
 }
 
+async fn artifacts(global: &Global, door: &Door, id: &str, one: Option<i64>) -> Result<()> {
+    let path = format!("/api/tasks/{}/artifacts", encode(id));
+    if let Some(n) = one {
+        let found = door.get(&format!("{path}/{n}")).await?;
+        global.show(&found, |found| match found["text"].as_str() {
+            Some(words) => format!("{}\n\n{}", thing(found), timmy_domain::text::shown(words)),
+            None => format!("{}\nIt is no text.", thing(found)),
+        });
+        return Ok(());
+    }
+    let list = door.get(&path).await?;
+    global.show(&list, |list| {
+        let rows: Vec<String> = items(list).iter().map(thing).collect();
+        if rows.is_empty() { "It produced nothing that is kept.".to_owned() } else { rows.join("\n") }
+    });
+    Ok(())
+}
+
+fn thing(one: &Value) -> String {
+    let rated = one["good"].as_bool().map_or("not rated", |good| if good { "good" } else { "not good" });
+    format!(
+        "{:<6} {:<8} {:>9} bytes  {:<9} {}  {}",
+        one["n"],
+        safe(text(one, "kind"), 8),
+        one["bytes"],
+        rated,
+        safe(text(one, "name"), 100),
+        safe(text(one, "note"), 100),
+    )
+    .trim_end()
+    .to_owned()
+}
+
 async fn place(global: &Global, door: &Door, to: Place) -> Result<()> {
     let end = if to.top { Some("top") } else { to.bottom.then_some("bottom") };
     let body = said([("to", end.map(str::to_owned)), ("before", to.before), ("after", to.after)]);
@@ -300,7 +383,7 @@ fn card(task: &Value) -> String {
             safe(text(task, "priority"), 40),
             safe(text(task, "task_type"), 80),
             safe(text(task, "assigned_to"), 80),
-            safe(text(task, "created_by"), 80),
+            safe(&timmy_domain::task::maker(text(task, "created_by")), 120),
             when(text(task, "created_at")),
         ),
         safe(text(task, "description"), 2_000),
@@ -318,6 +401,8 @@ fn card(task: &Value) -> String {
     for step in task["steps"].as_array().into_iter().flatten() {
         let (what, how) = (safe(text(step, "description"), 200), safe(text(step, "status"), 40));
         lines.push(format!("  {} {what}: {how} {}", when(text(step, "started_at")), safe(text(step, "output"), 500)));
+        let proofs = step["evidence"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        lines.extend(proofs.map(|proof| format!("    shown by: {}", safe(proof, 300))));
     }
     lines.retain(|line| !line.is_empty());
     lines.join("\n")

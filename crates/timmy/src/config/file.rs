@@ -3,7 +3,7 @@
 use timmy_domain::settings::Value;
 use toml::de::{DeTable, DeValue};
 
-use super::{Config, PROVIDER_TABLE, Source, providers};
+use super::{Config, PROVIDER_TABLE, SERVER_TABLE, Source, providers, servers};
 
 /// Bytes of a configuration file.
 pub const FILE_BYTES_MAX: usize = 256 * 1024;
@@ -38,6 +38,9 @@ pub(super) fn read(config: &mut Config, text: &str, faults: &mut Vec<String>) {
             DeValue::Table(inner) if name.get_ref() == PROVIDER_TABLE => {
                 providers::read(config, inner, text, faults);
             }
+            DeValue::Table(inner) if name.get_ref() == SERVER_TABLE => {
+                servers::read(config, inner, text, faults);
+            }
             DeValue::Table(inner) => read_section(config, name.get_ref(), inner, text, line, faults),
             _ => faults.push(format!(
                 "timmy.toml line {line}: {:?} stands outside a section; put it under one, such as [thinking]",
@@ -56,7 +59,8 @@ fn read_section(
     faults: &mut Vec<String>,
 ) {
     if !config.sections().iter().any(|s| s.name() == section) {
-        let known: Vec<&str> = config.sections().iter().map(|s| s.name()).chain([PROVIDER_TABLE]).collect();
+        let known: Vec<&str> =
+            config.sections().iter().map(|s| s.name()).chain([PROVIDER_TABLE, SERVER_TABLE]).collect();
         faults.push(format!("timmy.toml line {line}: {}", super::unknown("section", section, &known)));
         return;
     }

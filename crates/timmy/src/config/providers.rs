@@ -8,7 +8,7 @@ use timmy_web::desk::{Holder, Kind, Section, Setting};
 use toml::de::{DeTable, DeValue};
 
 use super::file::{line_of, parse, to_value};
-use super::{Config, Explained, unknown};
+use super::{Config, Explained, SERVER_TABLE, servers, unknown};
 
 /// The table under which providers stand.
 pub const PROVIDER_TABLE: &str = "provider";
@@ -156,12 +156,28 @@ pub(super) fn read_secrets(config: &mut Config, text: &str, faults: &mut Vec<Str
     let Some(table) = table else { return };
     for (name, value) in &table {
         let line = line_of(text, name.span().start);
-        let (DeValue::Table(providers), true) = (value.get_ref(), name.get_ref() == PROVIDER_TABLE) else {
-            faults.push(format!("secrets.toml line {line}: expected [provider.NAME] with api_key = \"…\""));
+        let of_servers = name.get_ref() == SERVER_TABLE;
+        let (DeValue::Table(providers), true) = (value.get_ref(), of_servers || name.get_ref() == PROVIDER_TABLE)
+        else {
+            faults
+                .push(format!("secrets.toml line {line}: expected [provider.NAME] or [mcp.NAME] with api_key = \"…\""));
             continue;
         };
         for (name, value) in providers {
             let line = line_of(text, name.span().start);
+            if of_servers {
+                let secret = |value: &DeValue<'_>| value.as_str().map(|text| Secret::new(text.to_owned()));
+                let given = match value.get_ref() {
+                    DeValue::Table(keys) => {
+                        keys.iter().map(|(key, value)| (key.get_ref().to_string(), secret(value.get_ref()))).collect()
+                    }
+                    _ => Vec::new(),
+                };
+                if let Err(fault) = servers::take_keys(config, name.get_ref(), given) {
+                    faults.push(format!("secrets.toml line {line}: {fault}"));
+                }
+                continue;
+            }
             let key = match value.get_ref() {
                 DeValue::Table(keys) if keys.len() == 1 => keys.get("api_key").map(|v| v.get_ref().clone()),
                 _ => None,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use timmy_core::decide::decide;
 use timmy_core::settings::Settings;
+use timmy_core::trust::digest;
 use timmy_core::trust::policy::{Permission, Surroundings};
 use timmy_domain::approval::{Act, Approval, ApprovalStatus, Decision, NewApproval, Subject};
 use timmy_domain::plan::{Exe, Place, Plan};
@@ -180,7 +181,7 @@ async fn asking_again_supersedes_and_two_decisions_at_once_are_one() {
     assert!(yes.is_ok() != no.is_ok(), "exactly one of them counts");
 }
 
-// shows: approvals: five yeses of one shape suggest a rule with what it would have matched; made by the owner, it asks no more
+// shows: approvals: five yeses of one shape suggest a rule with what it would have matched; made by the owner, it asks no more, and what it lets run is in the digest for a day
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rule_is_suggested_from_what_the_owner_said_and_follows_only_when_made() {
     let engine = engine(Vec::new(), Settings::default());
@@ -203,9 +204,45 @@ async fn a_rule_is_suggested_from_what_the_owner_said_and_follows_only_when_made
     let Permission::Go(lease) = engine.app.policy.permit(&go, around(), subject(), None).await.expect("judged") else {
         panic!("the rule allows it");
     };
+    let digest = async |engine: &Engine| {
+        let now = engine.app.ctx.now();
+        engine.app.ctx.store.read(move |r| digest::digest(r, now, 10)).await.expect("read")
+    };
+    assert!(digest(&engine).await.is_empty(), "what did not begin is not in the digest");
     engine.app.policy.redeem(&lease, &go).await.expect("used");
+    let told = digest(&engine).await;
+    assert_eq!((told.len(), told[0].title.as_str(), told[0].at), (1, "Run hugo build", engine.app.ctx.now()));
+    assert!((20..50).contains(&told[0].risk), "{told:?}");
+    assert_eq!(engine.events("policy.allowed").await.len(), 1);
+    engine.clock.advance(Duration::from_secs(25 * 3_600));
+    assert!(digest(&engine).await.is_empty(), "a day later it is only in the log");
     asked(&engine, &plan(&engine, "8")).await;
     assert!(engine.app.rules.suggestions().await.expect("read").len() <= 1);
+}
+
+// shows: approvals: a suggestion is gone as soon as the owner says no to its shape, or has a rule for it, and comes back when he takes it back
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_suggested_follows_the_last_word() {
+    let engine = engine(Vec::new(), Settings::default());
+    let count = async || engine.app.rules.suggestions().await.expect("read").len();
+    for nonce in 1..=4 {
+        approved(&engine, &plan(&engine, &nonce.to_string())).await;
+    }
+    assert_eq!(count().await, 0);
+    // No two answers are given in the same instant.
+    engine.clock.advance(Duration::from_secs(1));
+    approved(&engine, &plan(&engine, "5")).await;
+    assert_eq!(count().await, 1, "the fifth yes counts at once");
+    let shape = engine.app.rules.suggestions().await.expect("read").remove(0).shape;
+    let wanted = timmy_core::trust::rules::Wanted { shape, task_id: None, tier_min: 2, days: None, max_uses: None };
+    let rule = engine.app.rules.create(wanted, "test").await.expect("made");
+    assert_eq!(count().await, 0, "there is a rule for it");
+    engine.app.rules.revoke(rule.id, "test").await.expect("revoked");
+    assert_eq!(count().await, 1);
+    engine.clock.advance(Duration::from_secs(1));
+    let no = asked(&engine, &plan(&engine, "6")).await;
+    decide(&engine.app, no.id, Decision::by_owner(Act::Reject, "test", None), None).await.expect("decided");
+    assert_eq!(count().await, 0, "one no is enough");
 }
 
 // shows: approvals: turning GOLDEN_TIMMY off is told as an act of the owner, and what is always asked for is asked for still
@@ -222,5 +259,31 @@ async fn turning_the_strict_profile_off_is_told() {
     push.argv = vec!["git".into(), "push".into()];
     push.exe = Some(Exe { path: "/usr/bin/git".into(), sha256: Digest::of(b"git") });
     asked(&engine, &push).await;
+    engine.stop().await;
+}
+
+// shows: approvals: in the quiet hours an act weighs more, and what was asked in them is told in one line when they end
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_of_the_night_are_told_in_the_morning() {
+    let mut settings = Settings::default();
+    // The clock stands at eight.
+    settings.thinking.quiet_from = "07:00".into();
+    settings.thinking.quiet_until = "09:00".into();
+    let mut engine = engine(Vec::new(), settings);
+    engine.run_only(&["trust.approvals"]);
+    engine.wait_until(|| engine.app.ctx.reports.all().iter().any(|part| part.name == "trust.approvals")).await;
+    let asked_at_night = asked(&engine, &plan(&engine, "1")).await;
+    let names = |a: &Approval| a.risk.factors.iter().map(|factor| factor.name.clone()).collect::<Vec<_>>();
+    assert!(names(&asked_at_night).contains(&"off_hours".to_owned()), "{:?}", names(&asked_at_night));
+    engine.clock.advance(Duration::from_secs(1_800));
+    assert!(engine.events("approval.gathered").await.is_empty(), "not before they end");
+    engine.advance_until("approval.gathered", 1, Duration::from_secs(600)).await;
+    let told = engine.wait_for("approval.gathered", 1).await;
+    assert!(told[0].data.to_string().contains("1"), "{}", told[0].data);
+    let asked_by_day = asked(&engine, &plan(&engine, "2")).await;
+    assert!(!names(&asked_by_day).contains(&"off_hours".to_owned()));
+    engine.clock.advance(Duration::from_secs(3_600));
+    engine.advance_until("approval.*", 3, Duration::from_secs(60)).await;
+    assert_eq!(engine.events("approval.gathered").await.len(), 1, "once");
     engine.stop().await;
 }

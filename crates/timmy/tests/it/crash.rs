@@ -1,5 +1,9 @@
 //! SIGKILL at random moments: nothing acknowledged is lost, and the chain verifies after each.
 
+// A release build cannot be told when to die.
+#[cfg(debug_assertions)]
+mod agent;
+
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

@@ -63,7 +63,7 @@ async fn a_provider_that_was_down_at_boot_is_found_when_it_comes_up() {
     let thinking = ThinkingSettings { adaptive_rest: false, ..ThinkingSettings::default() };
     let mut engine =
         engine(vec![ollama, Arc::new(Reflex::new("a-model"))], Settings { thinking, ..Settings::default() });
-    engine.run_only(&["mind.thinking", "models", "talk.answer"]);
+    engine.run_only(&["mind.thinking", "work.processor", "models", "talk.answer"]);
     engine.clock.advance(Duration::from_secs(1));
     let first = engine.wait_for_thoughts(1).await;
     assert_eq!(first[0].place, Place::Reflex, "nobody is there yet");

@@ -114,12 +114,15 @@ struct Described {
 }
 
 impl Described {
-    /// Makes a call and gives its answer, which fits the document. Parts of the route in braces stand for `name`.
+    /// Makes a call and gives its answer, which fits the document. Parts of the route in braces stand for `name`,
+    /// or for what stands between the bars in it.
     fn call(&self, verb: &str, route: &str, name: &str, query: &str, body: Option<&Value>) -> (u16, Value) {
-        let path = match (route.find('{'), route.find('}')) {
-            (Some(from), Some(to)) => format!("{}{name}{}{query}", &route[..from], &route[to + 1..]),
-            _ => format!("{route}{query}"),
-        };
+        let mut path = format!("{route}{query}");
+        for name in name.split('|') {
+            if let (Some(from), Some(to)) = (path.find('{'), path.find('}')) {
+                path.replace_range(from..=to, name);
+            }
+        }
         let token = format!("Bearer {}", self.server.token);
         let body = body.map(Value::to_string);
         let (status, text) = self.server.request(verb, &path, &[("Authorization", &token)], body.as_deref());
@@ -207,6 +210,11 @@ fn keys(of: &Described) {
     of.get("/api/login/password", "", "");
     of.act("PUT", "/api/login/password", "", &json!({"password": "lantern orchard violet"}), 200);
     of.act("DELETE", "/api/login/password", "", &json!({}), 200);
+    crate::web::session(&of.server);
+    let open = of.get("/api/sessions", "", "");
+    of.act("DELETE", "/api/sessions/{id}", open["items"][0]["id"].as_str().expect("an id"), &json!({}), 200);
+    of.act("DELETE", "/api/sessions/{id}", "nobody", &json!({}), 404);
+    of.act("DELETE", "/api/sessions", "", &json!({}), 200);
     of.act("POST", "/api/tokens", "", &json!({"name": "phone", "scope": "read"}), 201);
     of.get("/api/tokens", "", "");
     of.act("DELETE", "/api/tokens/{name}", "phone", &json!({}), 200);
@@ -215,6 +223,7 @@ fn keys(of: &Described) {
 fn trust(of: &Described) {
     let nowhere = "0192f0c1-7c2a-7e55-9d0e-2b1f6a0c9a11";
     of.get("/api/approvals", "", "?status=pending&limit=5");
+    of.get("/api/approvals/digest", "", "");
     assert_eq!(of.call("GET", "/api/approvals", "", "?status=odd", None).0, 422);
     assert_eq!(of.call("GET", "/api/approvals/{id}", nowhere, "", None).0, 404);
     for route in ["/api/approvals/{id}/approve", "/api/approvals/{id}/reject", "/api/approvals/{id}/revoke"] {
@@ -272,6 +281,15 @@ fn work(of: &Described) {
     {
         of.act(verb, &format!("/api/tasks/{{id}}/{word}"), id, &json!({}), 409);
     }
+    of.get("/api/tasks/{id}/artifacts", id, "");
+    let nothing = format!("{id}|7");
+    assert_eq!(of.call("GET", "/api/tasks/{id}/artifacts/{n}", &nothing, "", None).0, 404);
+    of.act("POST", "/api/tasks/{id}/artifacts/{n}/rate", &nothing, &json!({"good": true}), 404);
+    of.act("POST", "/api/tasks/{id}/artifacts/{n}/rate", &nothing, &json!({}), 422);
+    let again = of.act("POST", "/api/tasks/{id}/send-back", id, &json!({"remark": "Warmer water."}), 201);
+    assert_eq!(again["parent_task_id"], id);
+    of.act("POST", "/api/tasks/{id}/send-back", id, &json!({"remark": "Warmer water."}), 409);
+    of.act("POST", "/api/tasks/{id}/send-back", id, &json!({"remark": " "}), 422);
     let once = json!({"title": "Once", "idempotency_key": "k", "requires_approval": true});
     of.act("POST", "/api/tasks", "", &once, 201);
     of.act("POST", "/api/tasks", "", &once, 200);

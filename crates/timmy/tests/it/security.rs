@@ -6,10 +6,12 @@ mod backups;
 mod doors;
 mod floods;
 mod guesses;
+mod invoke;
 mod keys;
 mod listening;
 mod passwords;
 mod scripts;
+mod sessions;
 mod words;
 
 use crate::support::Server;

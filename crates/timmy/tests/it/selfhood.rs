@@ -20,7 +20,7 @@ async fn mind_is_a_repository_and_the_owners_edit_takes_effect() {
     let provider = Arc::new(Scripted::script(vec![Step::Reply("Aye.".into())]));
     let mut engine = engine(vec![Arc::clone(&provider) as Arc<dyn Provider>], Settings::default());
     let mind = engine.app.ctx.mind_dir.clone();
-    engine.run_only(&["selfhood", "mind.thinking"]);
+    engine.run_only(&["selfhood", "mind.thinking", "work.processor"]);
     engine.wait_until(|| git(&mind, &["log", "--oneline"]).lines().count() == 1).await;
     assert!(git(&mind, &["ls-files"]).contains("persona.md"));
     std::fs::write(mind.join("persona.md"), "You are Timmy, and today you talk like a sailor.\n").expect("written");

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use timmy_core::mind::thinking::{Doing, Outcome};
 use timmy_core::settings::{Settings, ThinkingSettings};
+use timmy_domain::task::Task;
+use timmy_domain::task::step::Act;
 use timmy_domain::thought::Place;
-use timmy_domain::{Event, SeedType};
+use timmy_domain::{Actor, Event, SeedType};
 use timmy_llm::{Failure, Provider, Reflex, Scripted, Step};
+use timmy_store::TaskQuery;
 use timmy_testkit::{Engine, engine};
 
 /// Thinking without rest, quiet hours or budgets.
@@ -38,7 +41,7 @@ async fn think_through(engine: &Engine, from: usize, to: usize) {
 async fn a_thousand_intervals_give_a_thousand_chained_thoughts() {
     let provider = replies(1_000);
     let mut engine = engine(only(&provider), plain());
-    engine.run_only(&["mind.thinking"]);
+    engine.run_only(&["mind.thinking", "work.processor"]);
     think_through(&engine, 1, 1_000).await;
     engine.stop().await;
     let engine = engine.reopen(only(&provider), plain());
@@ -65,11 +68,11 @@ async fn a_thousand_intervals_give_a_thousand_chained_thoughts() {
 async fn the_chain_goes_on_after_a_restart_without_waiting_for_the_interval() {
     let provider = replies(2);
     let mut first = engine(only(&provider), plain());
-    first.run_only(&["mind.thinking"]);
+    first.run_only(&["mind.thinking", "work.processor"]);
     think_through(&first, 1, 1).await;
     first.stop().await;
     let mut second = first.reopen(only(&provider), plain());
-    second.run_only(&["mind.thinking"]);
+    second.run_only(&["mind.thinking", "work.processor"]);
     second.clock.advance(Duration::from_secs(4));
     let thoughts = second.wait_for_thoughts(2).await;
     assert_eq!(thoughts[1].parent_id, Some(thoughts[0].id));
@@ -83,7 +86,7 @@ async fn a_stuck_model_makes_timmy_rest_instead_of_piling_up() {
     let mut settings = plain();
     settings.thinking.deadline_seconds = 1;
     let mut engine = engine(only(&provider), settings);
-    engine.run_only(&["mind.thinking"]);
+    engine.run_only(&["mind.thinking", "work.processor"]);
     engine.clock.advance(Duration::from_secs(1));
     engine.wait_until(|| matches!(engine.app.thinking.doing(), Doing::Thinking { .. })).await;
     assert_eq!(engine.app.thinking.attempt(None).await.expect("the store works"), None, "one is in flight already");
@@ -103,7 +106,7 @@ async fn a_stuck_model_makes_timmy_rest_instead_of_piling_up() {
 async fn a_thought_that_is_stopped_says_so_in_the_log() {
     let provider = Arc::new(Scripted::script(vec![Step::Hang]));
     let mut engine = engine(only(&provider), plain());
-    engine.run_only(&["mind.thinking"]);
+    engine.run_only(&["mind.thinking", "work.processor"]);
     assert!(engine.app.thinking.stop_thought().is_err(), "nothing to stop yet");
     engine.clock.advance(Duration::from_secs(1));
     engine.wait_until(|| matches!(engine.app.thinking.doing(), Doing::Thinking { .. })).await;
@@ -123,7 +126,7 @@ async fn a_thought_in_the_making_yields_when_the_owner_speaks() {
         Step::Reply("The thought, afterwards.".into()),
     ]));
     let mut engine = engine(only(&provider), plain());
-    engine.run_only(&["mind.thinking", "talk.answer"]);
+    engine.run_only(&["mind.thinking", "work.processor", "talk.answer"]);
     engine.clock.advance(Duration::from_secs(1));
     engine.wait_until(|| matches!(engine.app.thinking.doing(), Doing::Thinking { .. })).await;
     let answer = engine.ask("Are you there?").await;
@@ -141,7 +144,7 @@ async fn the_owner_steers_the_thoughts() {
     let mut engine = engine(only(&provider), plain());
     let thinking = engine.app.thinking.clone();
     thinking.pause(None).await.expect("paused");
-    engine.run_only(&["mind.thinking"]);
+    engine.run_only(&["mind.thinking", "work.processor"]);
     engine.clock.advance(Duration::from_secs(86_400));
     engine.wait_until(|| matches!(thinking.doing(), Doing::Resting { why, .. } if why == "you paused it")).await;
     assert!(engine.events("timmy.thought").await.is_empty());
@@ -175,7 +178,7 @@ async fn no_thought_comes_in_quiet_hours() {
     settings.thinking.quiet_from = "07:30".into();
     settings.thinking.quiet_until = "09:00".into();
     let mut engine = engine(only(&provider), settings);
-    engine.run_only(&["mind.thinking"]);
+    engine.run_only(&["mind.thinking", "work.processor"]);
     engine.clock.advance(Duration::from_secs(1_800));
     engine.wait_for("thinking.rested", 1).await;
     assert!(matches!(engine.app.thinking.doing(), Doing::Resting { why, .. } if why == "quiet hours"));
@@ -192,7 +195,7 @@ async fn a_spent_budget_rests_until_midnight() {
     let mut settings = plain();
     settings.thinking.daily_calls = 3;
     let mut engine = engine(only(&provider), settings);
-    engine.run_only(&["mind.thinking"]);
+    engine.run_only(&["mind.thinking", "work.processor"]);
     think_through(&engine, 1, 3).await;
     engine.clock.advance(Duration::from_secs(3_600));
     engine
@@ -217,7 +220,7 @@ async fn thoughts_that_are_alike_make_the_rest_longer() {
     for _ in 0..2 {
         engine.app.thinking.think_now(None).await.expect("a thought");
     }
-    engine.run_only(&["mind.thinking"]);
+    engine.run_only(&["mind.thinking", "work.processor"]);
     let alike = |d: &Doing| matches!(d, Doing::Resting { why, .. } if why == "the last two thoughts were alike");
     engine.wait_until(|| alike(&engine.app.thinking.doing())).await;
     engine.stop().await;
@@ -227,7 +230,7 @@ async fn thoughts_that_are_alike_make_the_rest_longer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn reflex_thinks_only_when_a_fact_changed() {
     let mut engine = engine(vec![Arc::new(Reflex::new("a-model"))], plain());
-    engine.run_only(&["mind.thinking"]);
+    engine.run_only(&["mind.thinking", "work.processor"]);
     engine.clock.advance(Duration::from_secs(1));
     let thoughts = engine.wait_for_thoughts(1).await;
     assert_eq!((thoughts[0].place, thoughts[0].provider.as_str()), (Place::Reflex, "reflex"));
@@ -259,7 +262,7 @@ async fn a_failure_is_told_with_its_reason_and_the_next_thought_waits() {
     let provider =
         Arc::new(Scripted::script(vec![Step::Fail(Failure::ServerError { status: 500 }), Step::Reply("Back.".into())]));
     let mut engine = engine(only(&provider), plain());
-    engine.run_only(&["mind.thinking"]);
+    engine.run_only(&["mind.thinking", "work.processor"]);
     engine.clock.advance(Duration::from_secs(1));
     let missed = engine.wait_for("timmy.thought_missed", 1).await;
     assert!(matches!(missed[0].event(), Event::ThoughtMissed(e) if e.why.contains("500")), "{}", missed[0].data);
@@ -273,7 +276,7 @@ async fn a_failure_is_told_with_its_reason_and_the_next_thought_waits() {
 async fn a_thought_is_asked_with_the_last_three_and_without_the_talk() {
     let provider = replies(60);
     let mut engine = engine(only(&provider), plain());
-    engine.run_only(&["mind.thinking"]);
+    engine.run_only(&["mind.thinking", "work.processor"]);
     think_through(&engine, 1, 60).await;
     let thoughts = engine.wait_for_thoughts(60).await;
     let seen: std::collections::BTreeSet<SeedType> = thoughts.iter().map(|t| t.seed_type).collect();
@@ -284,4 +287,83 @@ async fn a_thought_is_asked_with_the_last_three_and_without_the_talk() {
     }
     assert!(!last.contains("Thought number 55."), "and no more than three");
     engine.stop().await;
+}
+
+/// The task of a thought, whatever became of it.
+async fn thought_tasks(engine: &Engine) -> Vec<Task> {
+    let query = TaskQuery { kind: Some("thought".into()), limit: 1_000, ..TaskQuery::default() };
+    engine.app.queue.list(query).await.expect("the queue reads")
+}
+
+// shows: tasks: a thought is a task of low priority in the queue, never more than one, in no list or count unasked, and leaves it a day later
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thought_is_a_task_that_floods_nothing() {
+    let provider = replies(8);
+    let mut engine = engine(only(&provider), plain());
+    engine.run_only(&["mind.thinking", "work.processor"]);
+    think_through(&engine, 1, 3).await;
+    let tasks = thought_tasks(&engine).await;
+    assert_eq!(tasks.len(), 3);
+    for task in &tasks {
+        assert_eq!((task.task_type.as_str(), task.priority.as_str()), ("thought", "low"));
+        assert_eq!((task.assigned_to.as_str(), task.created_by.as_str()), ("timmy", "system"));
+        assert_eq!(task.status.as_str(), "completed", "thought and task end together");
+    }
+    let all = TaskQuery { limit: 100, ..TaskQuery::default() };
+    assert!(engine.app.queue.list(all).await.expect("reads").is_empty());
+    assert!(engine.app.ctx.store.read(|r| r.task_counts()).await.expect("reads").is_empty());
+    assert_eq!(engine.events("task.created").await.len(), 0, "the log says it in quiet words that do not stay");
+    assert_eq!(engine.events("thinking.task").await.len(), 9);
+    engine.clock.advance(Duration::from_secs(25 * 3_600));
+    engine.wait_for_thoughts(4).await;
+    assert_eq!(thought_tasks(&engine).await.len(), 1, "those of yesterday left, their thoughts stay");
+    engine.stop().await;
+}
+
+// shows: tasks: pausing the task of a thought really stops the model; resumed, the thought is made
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_owner_does_with_the_task_reaches_the_thought() {
+    let provider = Arc::new(Scripted::script(vec![Step::Hang, Step::Reply("Resumed.".into()), Step::Hang]));
+    let mut engine = engine(only(&provider), plain());
+    engine.run_only(&["mind.thinking", "work.processor"]);
+    engine.clock.advance(Duration::from_secs(1));
+    engine.wait_until(|| matches!(engine.app.thinking.doing(), Doing::Thinking { .. })).await;
+    let task = thought_tasks(&engine).await.remove(0);
+    engine.app.queue.act(task.id, Act::Pause, Actor::Owner, "test").await.expect("paused");
+    engine.wait_until(|| matches!(engine.app.thinking.doing(), Doing::Resting { .. })).await;
+    assert_eq!(engine.events("timmy.thought").await.len(), 0);
+    let held = || matches!(engine.app.thinking.doing(), Doing::Resting { why, .. } if why.contains("hold"));
+    engine.wait_until(held).await;
+    assert_eq!(thought_tasks(&engine).await.len(), 1, "no other is put beside it");
+    engine.app.queue.act(task.id, Act::Resume, Actor::Owner, "test").await.expect("resumed");
+    assert_eq!(engine.wait_for_thoughts(1).await[0].content, "Resumed.");
+    engine.clock.advance(Duration::from_secs(400));
+    engine.wait_until(|| matches!(engine.app.thinking.doing(), Doing::Thinking { .. })).await;
+    let next = thought_tasks(&engine).await.remove(0);
+    engine.app.queue.act(next.id, Act::Veto("not now".into()), Actor::Owner, "test").await.expect("vetoed");
+    engine.wait_until(|| matches!(engine.app.thinking.doing(), Doing::Resting { .. })).await;
+    let retried = engine.app.queue.act(next.id, Act::Retry, Actor::Owner, "test").await;
+    assert!(retried.is_err(), "a thought that is over is not made again");
+    assert_eq!(engine.wait_for_thoughts(1).await.len(), 1);
+    engine.stop().await;
+}
+
+// shows: tasks: a crash in the middle of a thought makes it once, after the next start
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_in_the_middle_of_a_thought_doubles_nothing() {
+    let provider = Arc::new(Scripted::script(vec![Step::Hang]));
+    let mut first = engine(only(&provider), plain());
+    first.run_only(&["mind.thinking", "work.processor"]);
+    first.clock.advance(Duration::from_secs(1));
+    first.wait_until(|| matches!(first.app.thinking.doing(), Doing::Thinking { .. })).await;
+    first.kill().await;
+    let provider = replies(1);
+    let mut second = first.reopen(only(&provider), plain());
+    second.run_only(&["mind.thinking", "work.processor"]);
+    second.clock.advance(Duration::from_secs(1));
+    second.wait_for_thoughts(1).await;
+    let tasks = thought_tasks(&second).await;
+    assert_eq!((tasks.len(), tasks[0].attempts, tasks[0].status.as_str()), (1, 2, "completed"));
+    assert_eq!(provider.requests().len(), 1);
+    second.stop().await;
 }

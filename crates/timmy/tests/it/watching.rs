@@ -47,7 +47,7 @@ async fn a_watched_project_becomes_a_thought_without_any_model() {
     let place = tempfile::tempdir().expect("a folder");
     let dir = project(place.path(), "kelp");
     let mut engine = engine(vec![Arc::new(Reflex::new("a-model"))], plain());
-    engine.run_only(&["mind.thinking", "mind.watch"]);
+    engine.run_only(&["mind.thinking", "work.processor", "mind.watch"]);
     engine.clock.advance(Duration::from_secs(1));
     engine.wait_for_thoughts(1).await;
     let folder = engine.app.watch.add(dir.to_str().expect("text")).await.expect("watched");

@@ -5,17 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
+use timmy_core::agent::worker::Agent;
 use timmy_core::decide::decide;
 use timmy_core::settings::Settings;
+use timmy_core::work::processor::{Handler as _, Job};
 use timmy_domain::Actor;
 use timmy_domain::TaskId;
 use timmy_domain::approval::{Act as Answer, Decision};
 use timmy_domain::task::birth::NewTask;
-use timmy_domain::task::step::Act;
+use timmy_domain::task::step::{Act, Outcome};
 use timmy_domain::task::{Priority, Status, Task};
 use timmy_llm::{Failure, Provider, Scripted, Step, ToolCall};
 use timmy_store::ApprovalQuery;
 use timmy_testkit::{Engine, engine};
+use timmy_tools::mcp::Hub;
+use tokio_util::sync::CancellationToken;
 
 const PARTS: [&str; 1] = ["work.processor"];
 
@@ -278,4 +282,63 @@ async fn the_owners_own_tasks_are_left_alone() {
     let done = engine.app.queue.act(own.id, act, Actor::Owner, "test").await.expect("done by hand");
     assert_eq!(done.result.as_deref(), Some("it was quick"));
     engine.stop().await;
+}
+
+// shows: tasks: a run whose models cost as much as one run may asks no more, says so, and goes on when the owner takes it up again
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_has_spent_its_money_stops_and_says_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut settings = granted(folder.path());
+    settings.trust.run_cost_micros_max = 250_000;
+    let look = |id: &str| Step::Tool(vec![call(id, "list_files", &json!({"path": folder.path().join(id)}))]);
+    ["1", "2", "3"].iter().for_each(|name| std::fs::create_dir(folder.path().join(name)).expect("a folder"));
+    let provider = Arc::new(Scripted::script(vec![look("1"), look("2"), look("3"), says("There is nothing in it.")]));
+    let engine = engine(vec![Arc::clone(&provider) as Arc<dyn Provider>], settings);
+    // Twelve cents an answer: the third one is over.
+    let agent = Agent::new(engine.app.ctx.clone(), &engine.app.queue, None, Hub::new(Vec::new()));
+    let agent = agent.priced(|answer| if answer.usage.prompt_tokens > 0 { 120_000 } else { 0 });
+    let task = add(&engine, "Look around").await;
+    let taken = engine.app.queue.take("timmy", &[]).await.expect("took").expect("a task");
+    let job = Job::new(taken, CancellationToken::new(), engine.app.queue.clone());
+    let Outcome::Permanent(why) = agent.work(&job).await else { panic!("it goes on") };
+    assert!(why.contains("$0.36") && why.contains("$0.25") && why.contains("run_cost_micros_max"), "{why}");
+    assert_eq!(provider.requests().len(), 3);
+    engine.app.queue.finish(&job.taken, Outcome::Permanent(why)).await.expect("laid aside");
+    engine.app.queue.act(task.id, Act::Unbacklog, Actor::Owner, "test").await.expect("taken up again");
+    let taken = engine.app.queue.take("timmy", &[]).await.expect("took").expect("the same task");
+    let job = Job::new(taken, CancellationToken::new(), engine.app.queue.clone());
+    assert!(matches!(agent.work(&job).await, Outcome::Done(said) if said.contains("nothing in it")));
+    assert_eq!(provider.requests().len(), 4);
+}
+
+// shows: tasks: what the owner wanted to do by a time waits on Home from that time on, and is told once, also over a restart
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reminder_is_told_once_and_waits_until_it_is_done() {
+    let mut one = engine(Vec::new(), Settings::default());
+    let mut new = NewTask::titled("Call the bank", Actor::Owner);
+    new.assigned_to = "owner".to_owned();
+    new.due = Some(one.app.ctx.now().plus(Duration::from_secs(3_600)));
+    let task = one.app.queue.create(new).await.expect("made").task;
+    one.run_only(&["work.due"]);
+    let waits = async |engine: &Engine| {
+        engine.app.status().await.expect("read").waiting.iter().any(|one| one.title == "Call the bank")
+    };
+    one.clock.advance(Duration::from_secs(1_800));
+    assert!(!waits(&one).await && one.events("task.due").await.is_empty());
+    one.advance_until("task.due", 1, Duration::from_secs(600)).await;
+    assert!(waits(&one).await);
+    one.stop().await;
+    let mut two = one.reopen(Vec::new(), Settings::default());
+    two.run_only(&["work.due"]);
+    two.clock.advance(Duration::from_secs(600));
+    let mut other = NewTask::titled("Water the plants", Actor::Owner);
+    other.assigned_to = "owner".to_owned();
+    other.due = Some(two.app.ctx.now().plus(Duration::from_secs(60)));
+    two.app.queue.create(other).await.expect("made");
+    let told = two.advance_until("task.due", 2, Duration::from_secs(30)).await;
+    assert_eq!(told.iter().filter(|event| event.task_id == Some(task.id.to_string())).count(), 1, "told once");
+    assert!(waits(&two).await);
+    two.app.queue.act(task.id, Act::Complete("done".into()), Actor::Owner, "test").await.expect("done");
+    assert!(!waits(&two).await, "done is done");
+    two.stop().await;
 }

@@ -9,7 +9,7 @@ fn call(id: &str, tool: &str, arguments: &str) -> Call {
 }
 
 fn said(text: &str, calls: Vec<Call>) -> Reply {
-    Reply::Said { text: text.into(), calls, tokens: 10 }
+    Reply::Said { text: text.into(), calls, tokens: 10, cost_micros: 0 }
 }
 
 fn plan(nonce: &str) -> Box<Plan> {
@@ -104,7 +104,12 @@ fn a_run_has_an_end() {
     }
     assert_eq!(long.model_calls, MODEL_CALLS_MAX);
     let mut dear = Run::default();
-    dear.take(Reply::Said { text: String::new(), calls: vec![call("x", "read", "{}")], tokens: RUN_TOKENS_MAX });
+    dear.take(Reply::Said {
+        text: String::new(),
+        calls: vec![call("x", "read", "{}")],
+        tokens: RUN_TOKENS_MAX,
+        cost_micros: 0,
+    });
     dear.take(Reply::Refused("no".into()));
     assert!(matches!(dear.next(false), Effect::Finish(Outcome::Permanent(why)) if why.contains("tokens")));
 }

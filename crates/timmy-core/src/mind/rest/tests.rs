@@ -26,6 +26,7 @@ fn usual() -> Situation {
         similarity: 0.0,
         owner_seen: at(100 * HOUR),
         load: 0.1,
+        queued: None,
     }
 }
 
@@ -151,4 +152,15 @@ fn likeness_is_about_shared_phrases() {
     assert!(similarity("the archive opens cleanly today", "The archive opens cleanly today!") > 0.99);
     assert!(similarity("the archive opens cleanly", "a cellar drain blocks in november") < 0.01);
     assert_eq!(similarity("", ""), 0.0);
+}
+
+#[test]
+fn a_thought_in_the_queue_keeps_another_one_out_and_the_owners_word_comes_first() {
+    let going = Situation { queued: Some(Queued::Going), ..usual() };
+    assert_eq!(until(decide(&going)), (QUEUED_SECONDS, QUEUED.to_owned()));
+    let held = Situation { queued: Some(Queued::Held), ..usual() };
+    assert_eq!(until(decide(&held)), (QUEUED_SECONDS, HELD.to_owned()));
+    let paused = Situation { paused: Some(Pause::Open), ..going };
+    assert_eq!(until(decide(&paused)).1, PAUSED);
+    assert!(forbidden(&usual()).is_none() && forbidden(&paused).is_some());
 }

@@ -1,5 +1,6 @@
 //! One attempt at a thought: seed, question, answer, and everything it changes in one transaction.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use timmy_domain::event::{ThoughtMissed, ThoughtStopped};
@@ -7,8 +8,9 @@ use timmy_domain::text::cut;
 use timmy_domain::thought::{Place, Thought};
 use timmy_domain::{Actor, NewEvent, SeedType, Seq, Timestamp};
 use timmy_llm::{Answer, Attempt, Brief, Call, CascadeError, Failure, Finish, Stage};
-use timmy_store::NewThought;
+use timmy_store::{NewThought, StoreError, Tx};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::{Doing, PURPOSE, Thinking};
 use crate::fault::Fault;
@@ -40,6 +42,26 @@ pub enum Outcome {
     Stopped,
     /// The thought did not come.
     Missed(String),
+}
+
+/// Ends a task with what came of it, or why nothing did.
+pub type Land = dyn Fn(&mut Tx<'_>, Result<&str, &str>) -> Result<(), StoreError> + Send + Sync;
+
+/// On what errand a thought is made: the task it is, which ends together with it.
+#[derive(Clone)]
+pub struct Errand {
+    /// Cancelled when the owner stops, pauses, shelves or vetoes the task.
+    pub stop: CancellationToken,
+    /// Ends the task with what came of it, in the transaction in which the thought is stored. Refused when the task is
+    /// not the worker's any more; then nothing is stored.
+    pub land: Arc<Land>,
+}
+
+impl Errand {
+    /// Lands `errand`, when there is one.
+    fn end(errand: Option<&Self>, tx: &mut Tx<'_>, how: Result<&str, &str>) -> Result<(), StoreError> {
+        errand.map_or(Ok(()), |errand| (errand.land)(tx, how))
+    }
 }
 
 /// A thought in flight. Dropped before it landed (the owner spoke, or whoever asked went away), it leaves the rhythm
@@ -93,6 +115,18 @@ impl Thinking {
     /// # Errors
     /// When the store fails; a model that fails is an [`Outcome`].
     pub async fn attempt(&self, wanted: Option<SeedType>) -> Result<Option<Outcome>, Fault> {
+        self.attempt_for(wanted, None).await
+    }
+
+    /// The same for the task of an errand.
+    ///
+    /// # Errors
+    /// As [`Self::attempt`]; and when the task was taken away at the very end.
+    pub async fn attempt_for(
+        &self,
+        wanted: Option<SeedType>,
+        errand: Option<Errand>,
+    ) -> Result<Option<Outcome>, Fault> {
         let Some(mut flight) = self.take_off() else {
             return Ok(None);
         };
@@ -113,19 +147,22 @@ impl Thinking {
             asked = span.within(ctx.ask("thinking", &prepared.request, &call)) => Ok(asked),
             () = ctx.attention.until_busy() => Err(Outcome::Yielded),
             () = self.0.stop_thought.notified() => Err(Outcome::Stopped),
+            () = stopped(errand.as_ref()) => Err(Outcome::Stopped),
         };
         cancel.cancel();
         let outcome = match asked {
             Err(given_up) => {
-                if given_up == Outcome::Stopped && !ctx.stop.is_cancelled() {
+                // What took the task of an errand away is told as of the task.
+                let told = errand.as_ref().is_some_and(|errand| errand.stop.is_cancelled());
+                if given_up == Outcome::Stopped && !told && !ctx.stop.is_cancelled() {
                     let told = NewEvent::new("thinking", ThoughtStopped { seed_type }).by(Actor::Owner);
                     ctx.tell(told).await?;
                 }
                 self.pay_for_nothing(prepared.day).await?;
                 given_up
             }
-            Ok(Ok(answer)) => self.keep(prepared, answer).await?,
-            Ok(Err(error)) => self.miss(seed_type, prepared.day, &error).await?,
+            Ok(Ok(answer)) => self.keep(prepared, answer, errand).await?,
+            Ok(Err(error)) => self.miss(seed_type, prepared.day, &error, errand).await?,
         };
         if outcome != Outcome::Yielded {
             flight.landed();
@@ -211,7 +248,7 @@ impl Thinking {
     }
 
     /// Stores the thought, its event, its cost and what reflex said in one transaction.
-    async fn keep(&self, prepared: Prepared, answer: Answer) -> Result<Outcome, Fault> {
+    async fn keep(&self, prepared: Prepared, answer: Answer, errand: Option<Errand>) -> Result<Outcome, Fault> {
         let content = prompt::tidy(&answer.content);
         let content = if answer.finish == Finish::Length { format!("{content} …") } else { content };
         self.memory(|m| m.model_stuck = answer.attempts.iter().any(|a| is_stuck(&a.failure)));
@@ -220,7 +257,8 @@ impl Thinking {
         let reflex = answer.place == Place::Reflex;
         let calls = i64::from(!reflex) + paid_calls(&answer.attempts);
         if content.is_empty() {
-            return self.record_miss(seed.seed_type, "the model said nothing".to_owned(), day, calls, tokens).await;
+            let why = "the model said nothing".to_owned();
+            return self.record_miss(seed.seed_type, why, (day, calls, tokens), errand).await;
         }
         if reflex {
             said.extend(news.into_iter().map(|f| f.key));
@@ -245,6 +283,7 @@ impl Thinking {
             .write(move |tx| {
                 let thought = tx.insert_thought(&new)?;
                 tx.spend(&day, PURPOSE, calls, tokens)?;
+                Errand::end(errand.as_ref(), tx, Ok(&format!("A thought: {}", thought.id)))?;
                 if reflex {
                     tx.set_state(SAID_KEY, &serde_json::to_string(&said).unwrap_or_else(|_| "[]".to_owned()))?;
                 }
@@ -254,14 +293,20 @@ impl Thinking {
         Ok(Outcome::Thought(Box::new(thought)))
     }
 
-    async fn miss(&self, seed_type: SeedType, day: String, error: &CascadeError) -> Result<Outcome, Fault> {
+    async fn miss(
+        &self,
+        seed_type: SeedType,
+        day: String,
+        error: &CascadeError,
+        errand: Option<Errand>,
+    ) -> Result<Outcome, Fault> {
         let silent = error.attempts.last().is_some_and(|a| matches!(a.failure, Failure::NothingToSay));
         let paid = paid_calls(&error.attempts);
         let stuck = error.attempts.iter().find(|a| is_stuck(&a.failure));
         match stuck {
             // Models that are simply not there are no failure of this thought when reflex has nothing to add.
             None if silent => Ok(Outcome::Silent("nothing has changed since the last thought".to_owned())),
-            _ => self.record_miss(seed_type, error.to_string(), day, paid, 0).await,
+            _ => self.record_miss(seed_type, error.to_string(), (day, paid, 0), errand).await,
         }
     }
 
@@ -269,20 +314,29 @@ impl Thinking {
         &self,
         seed_type: SeedType,
         why: String,
-        day: String,
-        calls: i64,
-        tokens: i64,
+        (day, calls, tokens): (String, i64, i64),
+        errand: Option<Errand>,
     ) -> Result<Outcome, Fault> {
         let event = NewEvent::new("thinking", ThoughtMissed { seed_type, why: cut(&why, 400) }).by(Actor::Timmy);
+        let told = why.clone();
         self.0
             .ctx
             .store
             .write(move |tx| {
                 tx.append(event)?;
+                Errand::end(errand.as_ref(), tx, Err(&told))?;
                 tx.spend(&day, PURPOSE, calls, tokens)
             })
             .await?;
         Ok(Outcome::Missed(why))
+    }
+}
+
+/// Ends when the task of the errand is to stop; never without one.
+async fn stopped(errand: Option<&Errand>) {
+    match errand {
+        Some(errand) => errand.stop.cancelled().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -3,7 +3,7 @@
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, params};
 use timmy_domain::task::{POSITION_GAP, Priority, Status, Task};
-use timmy_domain::{Seq, TaskId};
+use timmy_domain::{Seq, TaskId, Timestamp};
 
 use super::turn::READY;
 use crate::row::text;
@@ -21,6 +21,8 @@ pub struct TaskQuery {
     pub assigned_to: Option<String>,
     /// Only those that came from this one.
     pub parent: Option<TaskId>,
+    /// Only those of this kind. Without one, thoughts that came due by themselves are left out.
+    pub kind: Option<String>,
     /// Only those whose [`Task::seq`] lies before this.
     pub before: Option<Seq>,
     /// How many at most, up to [`LIST_LIMIT_MAX`].
@@ -54,6 +56,9 @@ const fn index(query: &TaskQuery) -> &'static str {
     }
 }
 
+/// Leaves out thoughts that came due by themselves.
+const NO_OWN_THOUGHT: &str = " AND NOT (task_type = 'thought' AND created_by = 'system')";
+
 impl Reader<'_> {
     /// The tasks that `query` wants, newest first.
     ///
@@ -74,6 +79,10 @@ impl Reader<'_> {
         only("priority", query.priority.map(|priority| priority.name().to_owned().into()));
         only("assigned_to", query.assigned_to.clone().map(Value::from));
         only("parent_task_id", query.parent.map(|id| id.to_string().into()));
+        only("task_type", query.kind.clone().map(Value::from));
+        if query.kind.is_none() {
+            rest.push_str(NO_OWN_THOUGHT);
+        }
         rest.push_str(" ORDER BY seq DESC LIMIT ?2");
         self.tasks_where(&rest, values)
     }
@@ -91,8 +100,23 @@ impl Reader<'_> {
         let (rank, position, seq) = after.unwrap_or((i64::MIN, i64::MIN, i64::MIN));
         let limit = limit.min(LIST_LIMIT_MAX) as i64;
         let values = vec![status.name().to_owned().into(), rank.into(), position.into(), seq.into(), limit.into()];
-        let rest = "WHERE status = ?1 AND (rank, position, seq) > (?2, ?3, ?4) ORDER BY rank, position, seq LIMIT ?5";
-        self.tasks_where(rest, values)
+        let rest = format!(
+            "WHERE status = ?1 AND (rank, position, seq) > (?2, ?3, ?4){NO_OWN_THOUGHT}
+             ORDER BY rank, position, seq LIMIT ?5"
+        );
+        self.tasks_where(&rest, values)
+    }
+
+    /// What the owner does himself, is not over, and was wanted after `after` and until `now`; first the one that was
+    /// wanted first.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn tasks_due(&self, after: Timestamp, now: Timestamp, limit: usize) -> Result<Vec<Task>, StoreError> {
+        let rest = "INDEXED BY task_due WHERE assigned_to = 'owner' AND due IS NOT NULL AND due > ?1 AND due <= ?2
+                    AND status IN ('pending_approval', 'approved', 'running', 'paused') ORDER BY due, seq LIMIT ?3";
+        let limit = limit.min(LIST_LIMIT_MAX) as i64;
+        self.tasks_where(rest, vec![after.micros().into(), now.micros().into(), limit.into()])
     }
 
     /// How many tasks stand where, for each agent.

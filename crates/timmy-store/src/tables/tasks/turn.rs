@@ -117,4 +117,22 @@ impl Tx<'_> {
             .execute(params![id.to_string(), holder, until.micros(), now.micros()])?;
         Ok(changed > 0)
     }
+
+    /// Renews a lease whose end came while its worker lives in this process, as when the machine slept: as long as
+    /// the row bears its word, nobody else was given the task. `false` when `holder` does not hold it any more, or
+    /// nothing has to be renewed.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn task_renew(&mut self, id: TaskId, holder: &str, until: Timestamp) -> Result<bool, StoreError> {
+        let now = self.now();
+        let changed = self
+            .conn()
+            .prepare_cached(
+                "UPDATE task_queue SET lease_until = ?3
+                 WHERE id = ?1 AND lease_holder = ?2 AND lease_until <= ?4 AND status = 'running'",
+            )?
+            .execute(params![id.to_string(), holder, until.micros(), now.micros()])?;
+        Ok(changed > 0)
+    }
 }

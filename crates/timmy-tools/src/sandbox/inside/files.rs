@@ -1,6 +1,6 @@
 //! Landlock: which files may be read, written and run. Holds for root as well, and for good.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, LandlockStatus, PathBeneath, PathFd, Ruleset,
@@ -72,14 +72,29 @@ fn rules(order: &Order) -> Result<RulesetCreated, RulesetError> {
             made = grant(made, path, write)?;
             continue;
         }
-        // Landlock only adds: so each entry is granted but those that are kept, and nothing new can be made beside.
-        made = grant(made, path, read)?;
-        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
-            let entry = entry.path();
-            let plain = entry.symlink_metadata().is_ok_and(|it| !it.is_symlink());
-            if plain && !kept.iter().any(|kept| kept.starts_with(&entry)) {
-                made = grant(made, &entry, write)?;
-            }
+        made = around(made, path, &kept, (read, write))?;
+    }
+    Ok(made)
+}
+
+/// Grants writing below `folder` but not in what is `kept`. Landlock only adds: so each entry is granted but those that
+/// are kept or hold what is, and nothing new can be made beside those. Goes as deep as `kept` does.
+fn around(
+    made: RulesetCreated,
+    folder: &Path,
+    kept: &[PathBuf],
+    (read, write): (BitFlags<AccessFs>, BitFlags<AccessFs>),
+) -> Result<RulesetCreated, RulesetError> {
+    let mut made = grant(made, folder, read)?;
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let entry = entry.path();
+        if entry.symlink_metadata().is_ok_and(|it| it.is_symlink()) {
+            continue;
+        }
+        if !kept.iter().any(|kept| kept.starts_with(&entry)) {
+            made = grant(made, &entry, write)?;
+        } else if entry.is_dir() && !kept.contains(&entry) {
+            made = around(made, &entry, kept, (read, write))?;
         }
     }
     Ok(made)

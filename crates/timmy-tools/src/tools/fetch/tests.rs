@@ -108,6 +108,9 @@ async fn a_page_is_read_and_nothing_it_points_at_is_loaded() {
     assert!(page.text.contains("Title: Kelp\n\n## Kelp\n\nIt grows."), "{}", page.text);
     assert!(page.text.contains(&format!("- More: http://kelp.org:{}/more", at.port())), "{}", page.text);
     assert_eq!(page.hosts, [format!("kelp.org:{}", at.port())]);
+    let kept = &page.artifacts[0];
+    assert_eq!((page.artifacts.len(), kept.media_type), (1, "text/uri-list"), "of a page its address is kept");
+    assert_eq!(kept.bytes, format!("http://kelp.org:{}/a?b", at.port()).as_bytes());
     let seen = seen.lock().unwrap();
     assert_eq!(seen.len(), 1, "one page, one question");
     let request = seen[0].to_ascii_lowercase();

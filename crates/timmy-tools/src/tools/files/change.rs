@@ -166,7 +166,9 @@ pub fn carry_out(
     let now = before(&spot)?;
     let now_sha256 = now.as_ref().map(|snapshot| snapshot.sha256);
     if now_sha256 == Some(worked.after_sha256) && now_sha256 != worked.before_sha256 {
-        return Ok(done(&spot.path, worked, None, true));
+        let made = now.and_then(|snapshot| made(&spot.path, worked, snapshot.bytes));
+        let was_done = done(&spot.path, worked, None, true);
+        return Ok(Outcome { artifacts: made.into_iter().collect(), ..was_done });
     }
     let is_same = match &now {
         Some(snapshot) => snapshot.identity == worked.identity,
@@ -180,7 +182,21 @@ pub fn carry_out(
         return Err(changed(&spot.path));
     }
     write(&spot, &after, now.as_ref(), draft)?;
-    Ok(Outcome { bytes_out: after.len() as u64, ..done(&spot.path, worked, now, false) })
+    let mut outcome = Outcome { bytes_out: after.len() as u64, ..done(&spot.path, worked, now, false) };
+    outcome.artifacts.extend(made(&spot.path, worked, after));
+    Ok(outcome)
+}
+
+/// The file as it is now, for the owner to review; `None` when it is too large to be kept.
+fn made(path: &str, worked: &Worked, bytes: Vec<u8>) -> Option<Artifact> {
+    let media_type = if path.ends_with(".md") { "text/markdown" } else { "application/octet-stream" };
+    (bytes.len() <= ARTIFACT_BYTES_MAX).then(|| Artifact {
+        kind: ArtifactKind::Made,
+        name: path.to_owned(),
+        media_type,
+        sha256: worked.after_sha256,
+        bytes,
+    })
 }
 
 /// What the change is not made on, because it is another file than was planned for.

@@ -36,6 +36,7 @@ async fn files_are_listed_read_searched_and_written() {
     let made = write("create", "new/deep/c.md", "fresh\n", "").await.unwrap();
     assert_eq!(fs::read_to_string(notes.join("new/deep/c.md")).unwrap(), "fresh\n");
     assert_eq!((made.touched[0].before_sha256, made.touched[0].after_sha256), (None, Some(Digest::of(b"fresh\n"))));
+    assert_eq!(made.artifacts.iter().map(|kept| kept.bytes.as_slice()).collect::<Vec<_>>(), [b"fresh\n"]);
     fs::set_permissions(notes.join("a.md"), fs::Permissions::from_mode(0o640)).unwrap();
     let changed = write("replace", "a.md", "TWO", "two").await.unwrap();
     assert_eq!(fs::read_to_string(notes.join("a.md")).unwrap(), "one\nTWO\nthree\n");

@@ -8,9 +8,11 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, mkdirat, openat, statat};
 use rustix::io::Errno;
 use timmy_domain::digest::Digest;
+use timmy_domain::policy::path::sensitive;
 
 use crate::ToolError;
 use crate::folder::is_secret;
+use crate::sandbox::kept::is_kept;
 use crate::tool::scope::{Grants, Identity, Within, shown};
 
 /// Bytes of a file that tools take in.
@@ -106,6 +108,13 @@ fn may_write(within: &Within<'_>) -> Result<(), ToolError> {
     if within.parts.iter().any(|part| part.to_lowercase() == ".git") {
         let message = format!("{} lies in a folder that git keeps for itself.", shown(&within.path()));
         return Err(ToolError::refused("git_folder", message, "Use the tools for git instead."));
+    }
+    // At any depth: what lies there is obeyed by programs outside the fence, or is a secret by its place.
+    let below = format!("/granted/{}", within.parts.join("/"));
+    if within.parts.iter().any(|part| is_kept(part)) || sensitive(&below, "/", "/home").is_some() {
+        let message =
+            format!("{} lies where programs keep settings or keys; tools do not write there.", shown(&within.path()));
+        return Err(ToolError::refused("kept_folder", message, "Do this by hand, or write the file somewhere else."));
     }
     Ok(())
 }

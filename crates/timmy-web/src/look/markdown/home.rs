@@ -33,13 +33,19 @@ impl Twin for HomePage {
 }
 
 fn now(part: &NowPart, md: &mut Md) {
-    let NowPart { waiting, lit: _, doing, thoughts, no_thought, seen, watches, csrf: _ } = part;
+    let NowPart { waiting, ruled, lit: _, doing, thoughts, no_thought, seen, watches, csrf: _ } = part;
     md.heading(2, "Waiting for you");
     if waiting.is_empty() {
         md.words("Nothing needs you.");
     }
     for row in waiting {
         md.item(Line::new().strong(&row.state.word).text(": ").link(&row.title, &row.href).text(". ").text(&row.sub));
+    }
+    if !ruled.is_empty() {
+        md.heading(2, "Done by your rules in the last day");
+    }
+    for row in ruled {
+        md.item(Line::new().link(&row.title, &row.href).text(". ").text(&row.sub));
     }
     md.heading(2, "Latest thoughts");
     if thoughts.is_empty() {

@@ -12,7 +12,7 @@ pub(super) fn thought(level: usize, view: &ThoughtView, md: &mut Md) {
     md.heading_line(level, Line::new().link(&format!("{}, {who}", view.at.full), &link));
     let mut line = Line::new();
     if !view.by_owner() {
-        line = line.text(view.place.phrase()).also(&view.maker()).also(&view.duration);
+        line = line.text(view.place.phrase()).also(&view.maker).also(&view.duration);
     }
     if view.kept {
         line = line.also("kept");

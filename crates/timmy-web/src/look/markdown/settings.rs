@@ -4,7 +4,7 @@ use super::{Line, Md, Twin};
 use crate::look::Shell;
 use crate::look::backups::{BackupView, BackupsPart, DrillView};
 use crate::look::keys::KeysPage;
-use crate::look::settings::{SettingView, SettingsPage};
+use crate::look::settings::{SessionView, SettingView, SettingsPage};
 
 impl Twin for SettingsPage {
     fn shell(&self) -> &Shell {
@@ -21,6 +21,7 @@ impl Twin for SettingsPage {
             path_typed: _,
             path_problem: _,
             tokens,
+            sessions,
             token: _,
             has_password,
             backups: copies,
@@ -50,6 +51,11 @@ impl Twin for SettingsPage {
         }
         md.heading(2, "Password");
         md.words(if *has_password { "A password is set." } else { "None is set; one-time codes let browsers in." });
+        md.heading(2, "Sessions");
+        match sessions {
+            Some(open) => self::sessions(open, md),
+            None => md.words("Sessions are shown to those who may end them. Yours has a smaller scope."),
+        }
         md.heading(2, "Backups");
         match copies {
             Some(copies) => backups(copies, md),
@@ -74,6 +80,19 @@ impl Twin for SettingsPage {
         }
         md.command("timmy config set thinking.interval_seconds 600");
     }
+}
+
+/// The browsers that are logged in.
+fn sessions(open: &[SessionView], md: &mut Md) {
+    if open.is_empty() {
+        md.words("No browser is logged in.");
+    }
+    for SessionView { id, browser, made, seen, own } in open {
+        let line = Line::new().strong(browser).text(", ").code(id).text(", logged in ").time(made);
+        let line = line.text(", last seen ").time(seen);
+        md.item(if *own { line.text(", this one") } else { line });
+    }
+    md.command("timmy sessions end ID");
 }
 
 /// The backups.

@@ -59,8 +59,24 @@ impl Twin for TaskPage {
 
     fn write(&self, md: &mut Md) {
         let Self { shell: _, part, edits: _, draft: _, open: _ } = self;
-        let TaskPart { id: _, state, why, needs, buttons, moves: _, description, result, steps, asked, facts, csrf: _ } =
-            part;
+        let TaskPart {
+            id,
+            state,
+            why,
+            needs,
+            buttons,
+            step_up: _,
+            moves: _,
+            description,
+            result,
+            steps,
+            artifacts,
+            over,
+            asked,
+            events,
+            facts,
+            csrf: _,
+        } = part;
         md.line(stated(state, why));
         for (state, title, href) in needs {
             md.item(Line::new().strong(&state.word).text(": ").link(title, href));
@@ -77,10 +93,23 @@ impl Twin for TaskPage {
         }
         md.heading(2, "Steps");
         if steps.is_empty() {
-            md.words("Not begun yet.");
+            md.words(if *over { "No step of it was worked on here." } else { "Not begun yet." });
         }
         for step in steps {
-            md.item(stated(&step.state, &step.text).also(&step.output).dot().time(&step.at));
+            md.item(
+                stated(&step.state, &step.text).also(&step.output).also(&step.evidence.join("; ")).dot().time(&step.at),
+            );
+        }
+        if !artifacts.is_empty() {
+            md.heading(2, "What it produced");
+        }
+        for one in artifacts {
+            let line = Line::new().link(&one.name, &format!("/tasks/{id}/artifacts/{}/file", one.n));
+            md.item(line.also(&one.sub).also(&one.rated.word).also(&one.note).dot().time(&one.at));
+            md.quote(&one.blocks());
+            if one.cut {
+                md.words("Only its beginning is shown here. The file has all of it.");
+            }
         }
         md.heading(2, "About it");
         md.facts(facts);
@@ -89,6 +118,13 @@ impl Twin for TaskPage {
         }
         for one in asked {
             md.item(Line::new().strong(&one.state.word).text(": ").link(&one.title, "/approvals").dot().time(&one.at));
+        }
+        if !events.is_empty() {
+            md.heading(2, "In the log");
+        }
+        for row in events {
+            let line = Line::new().strong(&row.state.word).text(": ");
+            md.item(line.link(&row.sentence, &format!("/swarm/events/{}", row.seq)).dot().time(&row.at));
         }
     }
 }
@@ -126,6 +162,9 @@ fn card(card: &Card, md: &mut Md) {
         md.item(Line::new().text("no rule may answer this: ").text(&card.floor));
     }
     md.facts(&card.facts);
+    if !card.cooling.is_empty() {
+        md.words(&format!("Very risky, so a yes counts from {} on.", card.cooling));
+    }
     if card.waits {
         md.command(&format!("timmy approvals approve {}", card.id));
     }

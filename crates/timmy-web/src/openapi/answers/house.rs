@@ -130,6 +130,10 @@ pub struct Health {
     routines: Vec<Routine>,
     /// The fence around child processes.
     sandbox: Sandbox,
+    /// What is wrong with the folders granted to tools; empty when nothing is.
+    tool_folders: Vec<ToolFolder>,
+    /// The servers of tools.
+    tool_servers: Vec<ToolServer>,
     /// The collector that gets traces; `null` when none does.
     #[schema(required)]
     telemetry: Option<String>,
@@ -139,6 +143,33 @@ pub struct Health {
     version: String,
     /// Seconds since the start.
     uptime_seconds: u64,
+}
+
+/// A folder granted to tools that is not as it should be.
+#[derive(ToSchema)]
+pub struct ToolFolder {
+    /// What is wrong, as a word that stays.
+    code: String,
+    /// The same in words.
+    message: String,
+    /// What helps.
+    hint: String,
+}
+
+/// A server of tools.
+#[derive(ToSchema)]
+pub struct ToolServer {
+    /// Its name.
+    name: String,
+    /// Its program or host.
+    place: String,
+    /// How it stands.
+    #[schema(pattern = "^(connecting|connected|failing)$")]
+    state: String,
+    /// How many tools it offers.
+    tools: u64,
+    /// The same in words, with the reason where it fails.
+    words: String,
 }
 
 /// One part of the house as it reports itself.

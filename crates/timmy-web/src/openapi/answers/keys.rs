@@ -24,6 +24,32 @@ pub struct PasswordState {
     sessions_ended: Option<u64>,
 }
 
+/// A browser that is logged in.
+#[derive(ToSchema)]
+pub struct Session {
+    /// What it is called. It opens nothing.
+    #[schema(examples("5f0c1b9a72de"))]
+    id: String,
+    /// Which browser on which system, as far as it said so.
+    #[schema(examples("Firefox on Linux"))]
+    browser: String,
+    /// When it began.
+    created_at: Moment,
+    /// When it was last used; a use is noted once an hour.
+    seen_at: Moment,
+    /// When it ends by itself.
+    expires_at: Moment,
+    /// Whether it is that of whoever asks.
+    own: bool,
+}
+
+/// Sessions that ended.
+#[derive(ToSchema)]
+pub struct SessionsEnded {
+    /// How many.
+    sessions_ended: u64,
+}
+
 /// A token, without its secret.
 #[derive(ToSchema)]
 pub struct Token {

@@ -95,6 +95,30 @@ pub struct ApprovalSubject {
     id: String,
 }
 
+/// Something of middling risk that a rule let run.
+#[derive(ToSchema)]
+pub struct RuledRun {
+    /// When it began.
+    at: Moment,
+    /// What, in one line.
+    title: String,
+    /// The tool.
+    tool: String,
+    /// How risky it is.
+    #[schema(minimum = 0, maximum = 100)]
+    risk: u64,
+    /// The rule.
+    rule_id: Id,
+    /// The task it belongs to.
+    #[schema(required)]
+    task_id: Option<String>,
+    /// How it is undone, in words.
+    #[schema(required)]
+    undo: Option<String>,
+    /// SHA-256 of the plan that was carried out.
+    plan_hash: String,
+}
+
 /// How one of several was decided.
 #[derive(ToSchema)]
 pub struct BatchItem {
@@ -124,6 +148,8 @@ pub struct RuleShape {
     folders: Vec<String>,
     /// Hosts that may be spoken to.
     hosts: Vec<String>,
+    /// SHA-256 of how a tool of others described itself when the rule was made; not there for tools of the house.
+    described_sha256: Option<String>,
 }
 
 /// A rule of the owner.

@@ -17,7 +17,7 @@ pub struct Task {
     task_type: String,
     /// Which agent is to do it.
     assigned_to: String,
-    /// Who wanted it: `owner`, `timmy` or `system`.
+    /// Who wanted it: `owner`, `timmy`, `system`, or `program:` with the name of a token.
     created_by: String,
     /// `pending_approval`, `approved`, `running`, `paused`, `completed`, `vetoed`, `failed` or `backlogged`.
     status: String,
@@ -93,6 +93,36 @@ pub struct TaskStep {
     /// What came of it, shortened.
     #[schema(required)]
     output: Option<String>,
+    /// What shows that it was done, one line each.
+    evidence: Vec<String>,
+}
+
+/// Something a task produced. `/tasks/{id}/artifacts/{n}/file` gives its bytes.
+#[derive(ToSchema)]
+pub struct Artifact {
+    /// Its number.
+    n: Position,
+    /// `before` when it is what a file held before it was changed, `made`, or `output`.
+    kind: String,
+    /// A name for people.
+    name: String,
+    /// Its media type.
+    media_type: String,
+    /// The hash of its bytes.
+    sha256: String,
+    /// How many bytes it has.
+    bytes: i64,
+    /// When it came.
+    created_at: Moment,
+    /// Whether the owner found it good.
+    #[schema(required)]
+    good: Option<bool>,
+    /// The owner's word about it.
+    #[schema(required)]
+    note: Option<String>,
+    /// Its beginning, when one thing is asked for and it is words.
+    #[schema(required)]
+    text: Option<String>,
 }
 
 /// How many tasks stand where.
@@ -146,6 +176,8 @@ pub struct TaskPosition {
     ahead: Option<u64>,
     /// Approved tasks of its agent.
     total: u64,
+    /// The tasks that have to be completed before its turn can come.
+    waits_for: Vec<Id>,
 }
 
 /// The queue of one agent.

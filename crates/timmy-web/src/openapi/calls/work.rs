@@ -3,8 +3,8 @@
 use timmy_domain::task::{Priority, Status};
 
 use super::{any_schema, shared};
-use crate::api::tasks;
-use crate::openapi::answers::{Queue, Task, TaskCounts, TaskDone, TaskPosition};
+use crate::api::{artifacts, tasks};
+use crate::openapi::answers::{Artifact, Queue, Task, TaskCounts, TaskDone, TaskPosition};
 use crate::openapi::call::{Call, Next};
 use crate::openapi::words::{any, one_of, text};
 
@@ -39,7 +39,7 @@ pub(super) fn work() -> Vec<Call> {
         act!("modify", "modifyTask", "modifyTaskByPatch", "Change what it says"),
         act!(tasks::Where, "move", "moveTask", "moveTaskByPatch", "Put it somewhere else in the owner's order"),
     ];
-    reading().into_iter().chain(acts.into_iter().flatten()).chain(queues()).collect()
+    reading().into_iter().chain(acts.into_iter().flatten()).chain(things()).chain(queues()).collect()
 }
 
 fn reading() -> Vec<Call> {
@@ -48,6 +48,11 @@ fn reading() -> Vec<Call> {
             .asks("status", "Only those that stand so.", one_of(Status::ALL.map(Status::name)))
             .asks("priority", "Only those of this priority.", one_of(Priority::ALL.map(Priority::name)))
             .asks("assigned_to", "Only those of this agent.", any())
+            .asks(
+                "task_type",
+                "Only those of this kind; thoughts that come due by themselves are shown for `thought` alone.",
+                any(),
+            )
             .limited()
             .asks("before", "The `next` of the page before.", super::position())
             .lists::<Task>("Tasks.", Next::Position),
@@ -74,6 +79,27 @@ fn reading() -> Vec<Call> {
             .takes::<tasks::Batch>()
             .lists::<TaskDone>("What became of each.", Next::Never),
         Call::get("/api/tasks/{id}", "task", "One task").of("Its id.").gives::<Task>(200, "The task."),
+    ]
+}
+
+fn things() -> Vec<Call> {
+    let thing = |call: Call| call.of("The task.").named("n", "The number of the thing.", super::position());
+    vec![
+        Call::post("/api/tasks/{id}/send-back", "sendTaskBack", "Send back what came of a task that is over")
+            .note("It stays as it is; another task is to do it better, and is answered.")
+            .of("The task.")
+            .takes::<artifacts::Remark>()
+            .gives::<Task>(201, "The task that is to do it better.")
+            .refuses(409)
+            .refuses(429),
+        Call::get("/api/tasks/{id}/artifacts", "artifacts", "What a task produced, oldest first")
+            .of("The task.")
+            .lists::<Artifact>("Its things.", Next::Never),
+        thing(Call::get("/api/tasks/{id}/artifacts/{n}", "artifact", "One thing, with its text when it is words"))
+            .gives::<Artifact>(200, "The thing."),
+        thing(Call::post("/api/tasks/{id}/artifacts/{n}/rate", "rateArtifact", "Say whether a thing is good"))
+            .takes::<artifacts::Rating>()
+            .gives::<Artifact>(200, "The thing."),
     ]
 }
 

@@ -83,7 +83,8 @@ impl Narrow {
         }
         if let Some(word) = said(&self.actor) {
             let actor = Actor::ALL.into_iter().find(|actor| actor.name() == word);
-            tokens.push(Token::Actor(actor.ok_or_else(|| bad("`actor` is owner, timmy, system or stranger."))?));
+            tokens
+                .push(Token::Actor(actor.ok_or_else(|| bad("`actor` is owner, timmy, system, stranger or program."))?));
         }
         let words = said(&self.text).map(one_line).filter(|words| !words.is_empty());
         tokens.extend(words.map(|words| Token::Text(cut(&words, TEXT_CHARS_MAX))));

@@ -3,10 +3,12 @@
 use timmy_core::report::{Part, PartKind as Kind, PartState};
 use timmy_domain::text::{cut, one_line};
 use timmy_domain::thought::Place;
-use timmy_domain::{Event, Record};
+use timmy_domain::{Event, Problem, Record};
 use timmy_llm::ProviderStatus;
 use timmy_store::StoreStats;
+use timmy_tools::mcp::{Standing, Way};
 use timmy_tools::sandbox::Fence;
+use timmy_tools::tool::scope::Grants;
 
 use super::gathered::{Gathered, Routine};
 use crate::look::health::{LeaveRow, PartKind, PartRow, ResourceRow, RoutineRow};
@@ -112,6 +114,15 @@ pub fn leaves(web: &Web, providers: &[ProviderStatus], parts: &[Part]) -> Vec<Le
         let text = "No provider elsewhere is configured; models on this machine answer, or reflex.";
         rows.push(row("Questions to a model", State::off("Off"), text.to_owned()));
     }
+    rows.extend(ctx.settings.servers.iter().filter_map(|server| {
+        let far = match &server.way {
+            Way::Url { .. } => format!("To {} when it is called: what the call says.", server.place()),
+            Way::Command { network: true, .. } => "It may reach the internet while it runs.".to_owned(),
+            Way::Command { .. } => return None,
+        };
+        let state = State::new(crate::look::Tone::Warn, "remote", "May leave");
+        Some(row(&format!("Tools of {}", server.name), state, far))
+    }));
     rows.push(match ctx.telemetry.endpoint() {
         None => row("Traces", State::off("Off"), "No collector is named in [telemetry] otlp_endpoint.".to_owned()),
         Some(endpoint) => {
@@ -138,6 +149,19 @@ pub fn leaves(web: &Web, providers: &[ProviderStatus], parts: &[Part]) -> Vec<Le
 /// How strong the fence around child processes is on this machine, and what helps where something is missing.
 pub fn sandbox(fence: &Fence) -> String {
     if fence.hint.is_empty() { fence.line() } else { format!("{} {}", fence.line(), fence.hint) }
+}
+
+/// The servers of tools: how each stands.
+pub fn servers(standings: &[Standing]) -> Vec<Fact> {
+    standings.iter().map(|one| Fact::new("Server of tools", format!("{}: {}", one.name, one.words()))).collect()
+}
+
+/// The folders granted to tools: how many, and what is wrong with any of them.
+pub fn granted((grants, problems): &(Grants, Vec<Problem>)) -> Vec<Fact> {
+    let count = timmy_domain::text::plural(grants.folders().len() as u64, "folder", "folders");
+    let mut facts = vec![Fact::new("Tools may work in", count)];
+    facts.extend(problems.iter().map(|one| Fact::new("Granted folder", format!("{} {}", one.message, one.hint))));
+    facts
 }
 
 /// The store in figures.

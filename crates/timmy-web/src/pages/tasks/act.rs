@@ -227,15 +227,27 @@ pub async fn bulk(State(web): State<Web>, visit: Visit, Fields(fields): Fields<V
     let ids: Vec<TaskId> =
         fields.iter().filter(|(key, _)| key == "id").take(BULK_MAX).filter_map(|(_, id)| id.parse().ok()).collect();
     let (verb, why) = (field("act").unwrap_or_default(), field("reason").unwrap_or_default());
-    let (mut changed, mut refused) = (0_u64, 0_u64);
+    let password = field("password").filter(|typed| !typed.is_empty()).map(|typed| Secret::new(typed.to_owned()));
+    let (mut changed, mut refused, mut proof) = (0_u64, Vec::new(), decide::Proof::of(password.as_ref()));
     for id in &ids {
         let Some((act, _)) = act(verb, why.to_owned(), *id) else { break };
-        match decide::act(&web.app, *id, act, &visit.who.principal.name, None).await {
+        match decide::act_with(&web.app, *id, act, &visit.who.principal.name, &mut proof).await {
             Ok(_) => changed += 1,
-            Err(_) => refused += 1,
+            Err(problem) => refused.push((*id, problem)),
         }
     }
+    let did = came_to(&web, changed, &refused).await;
     let narrow = Narrow::carried(field("query").unwrap_or_default());
     let answer = if visit.script { list(&web, &visit, &narrow).await? } else { see(&address(&narrow.query())) };
-    Ok(Did::Several(changed, refused).on(&visit, answer))
+    Ok(did.on(&visit, answer))
+}
+
+/// What an act on several tasks came to; those that were refused are named with the reason.
+async fn came_to(web: &Web, changed: u64, refused: &[(TaskId, Problem)]) -> Did {
+    let mut named = Vec::new();
+    for (id, problem) in refused.iter().take(Did::NAMED_MAX) {
+        let task = web.app.queue.get(*id).await;
+        named.push((task.map(|task| task.title).unwrap_or_default(), problem.message.clone()));
+    }
+    Did::several(changed, refused.len() as u64, &named)
 }

@@ -1,15 +1,19 @@
 //! One task: where it stands and why, the work on it, and what can be done.
 
 use axum::extract::State;
-use timmy_domain::approval::{Approval, Subject};
-use timmy_domain::task::{Status, Task};
+use timmy_domain::approval::{Approval, ApprovalStatus, Subject};
+use timmy_domain::policy::show;
+use timmy_domain::task::{Status, Task, maker};
 use timmy_domain::text::plural;
 use timmy_domain::{Problem, TaskId};
-use timmy_store::{ApprovalQuery, Reader, StoreError};
+use timmy_domain::{Record, Seq};
+use timmy_store::{ApprovalQuery, ArtifactRow, EventQuery, Reader, StoreError};
 
 use crate::ask::{Named, no_such};
 use crate::auth::Visit;
 use crate::errors::{Answer, page, show_with};
+use crate::look::artifacts::ArtifactView;
+use crate::look::events::EventRow;
 use crate::look::tasks::{Asked, Draft, StepView, TaskPage, TaskPart, buttons, priority, state};
 use crate::look::{Clock, Fact, State as Word, approvals, prose};
 use crate::nav;
@@ -19,12 +23,24 @@ use crate::web::Web;
 /// Questions about a task that are shown.
 const ASKED_MAX: usize = 5;
 
+/// Events of a task that are shown; the others are in the log.
+const EVENTS_MAX: usize = 12;
+/// Positions of the log that are looked through for them.
+const EVENTS_LOOK_MAX: usize = 20_000;
+/// Things of a task that can be read on its page.
+const READ_MAX: usize = 12;
+/// Bytes of one of them that are read.
+const READ_BYTES_MAX: usize = 4 * 1024;
+
 /// A task with what stands around it.
 struct Found {
     task: Task,
     needs: Vec<Task>,
     ahead: u64,
     asked: Vec<Approval>,
+    artifacts: Vec<ArtifactRow>,
+    beginnings: Vec<(Seq, Vec<u8>)>,
+    events: Vec<Record>,
 }
 
 fn read(r: &Reader<'_>, id: TaskId, query: &ApprovalQuery) -> Result<Option<Found>, StoreError> {
@@ -33,7 +49,19 @@ fn read(r: &Reader<'_>, id: TaskId, query: &ApprovalQuery) -> Result<Option<Foun
     let waits = task.status.known == Some(Status::Approved);
     let ahead = if waits { r.tasks_ahead(&task)? } else { 0 };
     let asked = r.approvals_page(query)?;
-    Ok(Some(Found { needs: needs.into_iter().flatten().collect(), ahead, asked, task }))
+    let artifacts = r.artifacts(id)?;
+    let beginnings =
+        if artifacts.is_empty() { Vec::new() } else { r.artifact_beginnings(id, READ_MAX, READ_BYTES_MAX)? };
+    let of_it = EventQuery {
+        task_id: Some(id.to_string()),
+        after: Some(task.seq.saturating_sub(1)),
+        limit: EVENTS_MAX,
+        newest_first: true,
+        ..EventQuery::default()
+    };
+    let events = r.events_page(&of_it, EVENTS_LOOK_MAX)?.records;
+    let needs = needs.into_iter().flatten().collect();
+    Ok(Some(Found { needs, ahead, asked, artifacts, beginnings, events, task }))
 }
 
 /// Why it stands where it stands, and what comes next.
@@ -89,6 +117,7 @@ fn steps(task: &Task, clock: &Clock) -> Vec<StepView> {
         },
         text: step.description.clone(),
         output: step.output.clone().unwrap_or_default(),
+        evidence: step.evidence.iter().map(|line| show::words(line)).collect(),
         at: clock.log(step.started_at),
         running: step.completed_at.is_none(),
     };
@@ -101,7 +130,7 @@ fn facts(task: &Task, clock: &Clock) -> Vec<Fact> {
         Fact::new("Priority", if word.is_empty() { "normal" } else { word.as_str() }),
         Fact::new("Agent", task.assigned_to.clone()).to("/agents"),
         Fact::new("Kind", task.task_type.clone()),
-        Fact::new("Made", format!("{} by {}", clock.short(task.created_at).text, task.created_by)),
+        Fact::new("Made", format!("{} by {}", clock.short(task.created_at).text, maker(&task.created_by))),
     ];
     let times =
         [("Due", task.due), ("Approved", task.approved_at), ("Begun", task.started_at), ("Over", task.completed_at)];
@@ -115,7 +144,12 @@ fn facts(task: &Task, clock: &Clock) -> Vec<Fact> {
     facts
 }
 
-fn part(found: &Found, clock: &Clock, visit: &Visit) -> TaskPart {
+fn artifacts(found: &Found, clock: &Clock) -> Vec<ArtifactView> {
+    let beginning = |seq: Seq| found.beginnings.iter().find(|(own, _)| *own == seq).map(|(_, bytes)| bytes.as_slice());
+    found.artifacts.iter().map(|row| ArtifactView::of(row, beginning(row.seq), clock)).collect()
+}
+
+fn part(found: &Found, has_password: bool, clock: &Clock, visit: &Visit) -> TaskPart {
     let task = &found.task;
     TaskPart {
         id: task.id.to_string(),
@@ -123,16 +157,21 @@ fn part(found: &Found, clock: &Clock, visit: &Visit) -> TaskPart {
         why: why(found, clock),
         needs: found.needs.iter().map(|one| (state(one), one.title.clone(), format!("/tasks/{}", one.id))).collect(),
         buttons: buttons(task),
+        step_up: has_password
+            && found.asked.iter().any(|one| one.standing(clock.now) == ApprovalStatus::Pending && one.needs_step_up()),
         moves: task.status.known == Some(Status::Approved),
         description: prose::blocks(&task.description),
         result: prose::blocks(task.result.as_deref().unwrap_or_default()),
         steps: steps(task, clock),
+        artifacts: artifacts(found, clock),
+        over: task.status.known.is_some_and(Status::is_over),
+        events: found.events.iter().map(|record| EventRow::of(record, clock)).collect(),
         asked: found
             .asked
             .iter()
             .map(|one| Asked {
                 id: one.id.to_string(),
-                title: timmy_domain::policy::show::words(&one.title),
+                title: show::words(&one.title),
                 state: approvals::state(one.standing(clock.now)),
                 at: clock.short(one.created_at),
             })
@@ -164,7 +203,7 @@ pub async fn draw(web: &Web, visit: &Visit, id: TaskId, typed: Option<(Option<Dr
     let draft = typed.and_then(|(draft, _)| draft);
     let task = &found.task;
     let drawn = TaskPage {
-        part: part(&found, &clock, visit),
+        part: part(&found, web.app.access.has_password().await?, &clock, visit),
         edits: task.status.known.is_some_and(|status| !matches!(status, Status::Completed | Status::Vetoed)),
         open: draft.is_some(),
         draft: draft.unwrap_or_else(|| Draft {
@@ -191,5 +230,5 @@ pub async fn fragment(State(web): State<Web>, visit: Visit, name: Named) -> Answ
     let query = about(&web, id);
     let found = web.app.ctx.store.read_here(move |r| read(r, id, &query)).await?;
     let Some(found) = found else { return Err(no_such("task", &name.0)) };
-    page(&part(&found, &web.clock(), &visit))
+    page(&part(&found, web.app.access.has_password().await?, &web.clock(), &visit))
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Finding, models, sandbox};
+use super::{Finding, grants, models, sandbox, servers};
 use crate::commands::{safe, text};
 use crate::door::Door;
 
@@ -53,6 +53,8 @@ fn health_findings(health: &Value, findings: &mut Vec<Finding>) {
     findings.extend(list(health, "parts").iter().filter_map(part));
     findings.extend(health.get("sandbox").map(sandbox::of_answer));
     findings.extend(models::of_answer(list(health, "providers")));
+    findings.extend(grants::of_answer(list(health, "tool_folders")));
+    findings.extend(servers::of_answer(list(health, "tool_servers")));
     findings.extend(list(health, "folders").iter().map(|f| folder(text(f, "path"), text(f, "error"))));
 }
 

@@ -28,7 +28,7 @@ fn now(engine: &Engine) -> timmy_domain::Timestamp {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_jumps_neither_stops_thinking_nor_makes_a_burst() {
     let mut engine = house();
-    engine.run_only(&["mind.thinking"]);
+    engine.run_only(&["mind.thinking", "work.processor"]);
     engine.clock.advance(Duration::from_secs(1));
     engine.wait_for_thoughts(1).await;
     let (mut passed, mut jumps) = (1, 0);

@@ -161,3 +161,41 @@ fn small_questions_get_plain_answers() {
         assert!(!err.contains("digit"), "{args:?}: {err}");
     }
 }
+
+// shows: cli: doctor, Health, /metrics and the log of the start say how strong the sandbox is, and what is wrong with a granted folder
+#[test]
+fn the_sandbox_and_the_granted_folders_are_told() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (home, place) = (home(), home());
+    let open = place.path().join("open");
+    std::fs::create_dir(&open).expect("made");
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).expect("set");
+    let lines = format!("[tools]\nfolders = [\"/nowhere/at/all\"]\nfolders_write = [{:?}, {:?}]\n", open, home.path());
+    std::fs::write(home.path().join("timmy.toml"), lines).expect("written");
+    let wanted = ["no folder /nowhere/at/all", "Everybody on this machine may write", "what governs him"];
+    let look = || {
+        let told: Vec<Value> = items(home.path()).into_iter().filter(|item| item["check"] == "tools").collect();
+        assert_eq!(told.len(), wanted.len(), "{told:?}");
+        for words in wanted {
+            let found = told.iter().find(|item| item["what"].as_str().is_some_and(|what| what.contains(words)));
+            assert!(found.is_some_and(|item| item["verdict"] == "note" && item["step"] != ""), "{words}: {told:?}");
+        }
+    };
+    look();
+    let server = Server::start(home.path());
+    look();
+    let health = server.get("/api/health");
+    let tier = health["sandbox"]["tier"].as_str().expect("a tier").to_owned();
+    assert!(["T1", "T2", "T3"].contains(&tier.as_str()), "{tier}");
+    assert_eq!(health["tool_folders"].as_array().expect("a list").len(), wanted.len(), "{health}");
+    let bearer = format!("Bearer {}", server.token);
+    let (_, metrics) = server.request("GET", "/metrics", &[("Authorization", &bearer)], None);
+    assert!(metrics.contains(&format!("timmy_sandbox_tier {}", &tier[1..])), "{metrics}");
+    let (_, page) = server.request("GET", "/health/page", &[("Authorization", &bearer), ("Accept", "text/html")], None);
+    for words in wanted {
+        assert!(page.contains(words), "{words}");
+    }
+    let started = server.get("/api/events?type=system.started");
+    assert_eq!(started["items"][0]["data"]["sandbox"], tier, "{started}");
+    assert_eq!(server.terminate(), Some(0));
+}

@@ -30,7 +30,7 @@ fn cases_7_and_8_no_key_is_wider_than_it_was_made() {
     ];
     for (door, verb, path) in calls() {
         let needs_more = |scope: &str| match door {
-            Door::Open => false,
+            Door::Open | Door::Reader => false,
             Door::Owner => scope == "read" && verb != "GET",
             Door::Admin => true,
         };
@@ -107,13 +107,20 @@ fn case_9_a_withdrawn_key_closes_what_it_opened() {
     let (other, _) = session(&server);
     let own = format!("http://{}", server.address);
     let mut stays = Raw::feed(&server, &[("Cookie", &other), ("Origin", &own)]).expect("a socket");
-    let rows: [(&str, Withdraw); 2] = [
+    let rows: [(&str, Withdraw); 3] = [
         ("a token is revoked", |server, _| assert_eq!(server.ask("DELETE", "/api/tokens/phone", None).0, 200)),
         ("a session is logged out", |server, cookie| {
             let (_, page) = server.request("GET", "/thinking", &[("Cookie", cookie), ("Accept", "text/html")], None);
             let csrf = page.split("name=\"csrf\" value=\"").nth(1).and_then(|r| r.split('"').next()).expect("a word");
             let body = format!("csrf={csrf}");
             assert_eq!(server.request("POST", "/logout", &[("Cookie", cookie), FORM], Some(&body)).0, 303);
+        }),
+        ("a session is ended from the list", |server, cookie| {
+            let list = server.request("GET", "/api/sessions", &[("Cookie", cookie)], None).1;
+            let list: serde_json::Value = serde_json::from_str(&list).expect("JSON");
+            let own = list["items"].as_array().and_then(|all| all.iter().find(|s| s["own"] == true)).expect("its own");
+            let id = own["id"].as_str().expect("an id");
+            assert_eq!(server.ask("DELETE", &format!("/api/sessions/{id}"), None).0, 200);
         }),
     ];
     for (name, withdraw) in rows {

@@ -45,7 +45,7 @@ async fn poison(at: &Path, place: &Path) {
     let saying = Scripted::script((0..8).map(|n| Step::Reply(format!("{n} {SCRIPT} {PROSE}"))).collect()).named(NAME);
     let providers: Vec<std::sync::Arc<dyn Provider>> = vec![std::sync::Arc::new(failing), std::sync::Arc::new(saying)];
     let mut engine = Engine::open(at, FakeClock::default(), providers, Settings::default());
-    engine.run_only(&["mind.thinking", "mind.watch", "talk.answer"]);
+    engine.run_only(&["mind.thinking", "work.processor", "mind.watch", "talk.answer"]);
     engine.app.watch.add(project(place).to_str().expect("text")).await.expect("watched");
     engine.wait_for("watch.observed", 1).await;
     engine.ask(&format!("{SCRIPT} {PROSE}")).await;
@@ -57,6 +57,8 @@ async fn poison(at: &Path, place: &Path) {
         .create_token(SCRIPT.get(..60).unwrap_or(SCRIPT), timmy_core::trust::access::Scope::Read)
         .await
         .expect("made");
+    let code = engine.app.access.mint_code();
+    engine.app.access.log_in(&code, SCRIPT).await.expect("a session of a browser that calls itself a script");
     engine.app.ctx.capture(NAME, SCRIPT, PROSE).await;
     let data = json!({"why": SCRIPT, NAME: {"deep": [PROSE, {SCRIPT: 1}]}, "path": NAME});
     let strange = NewEvent::new("test", Event::Unknown { name: "strange.thing".into(), data });

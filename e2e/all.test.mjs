@@ -7,6 +7,7 @@ import "./journeys/thinking.mjs";
 import "./journeys/tasks.mjs";
 import "./journeys/approvals.mjs";
 import "./journeys/working.mjs";
+import "./journeys/router.mjs";
 import "./journeys/events.mjs";
 import "./journeys/phone.mjs";
 import "./journeys/plain.mjs";

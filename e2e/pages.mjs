@@ -9,6 +9,8 @@ export const PAGES = [
   { name: "tasks", at: () => "/tasks", heading: "Tasks" },
   { name: "board", at: () => "/tasks?view=board", heading: "Tasks" },
   { name: "task", at: ({ task }) => `/tasks/${task}`, heading: /kelp.test/ },
+  { name: "router", at: () => "/router/status", heading: "Router" },
+  { name: "models", at: () => "/models", heading: "Models" },
   { name: "agents", at: () => "/agents", heading: "Agents" },
   { name: "approvals", at: () => "/approvals", heading: "Approvals" },
   { name: "events", at: () => "/swarm/events", heading: "Events" },

@@ -1,5 +1,11 @@
 -- Generated from migrations/ by `UPDATE_SCHEMA=1 cargo test -p timmy-store schema`. Do not edit.
 
+CREATE TABLE agent_model_assignments (
+    agent_id TEXT PRIMARY KEY,
+    model_name TEXT NOT NULL REFERENCES custom_models (name) ON DELETE CASCADE,
+    assigned_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE agent_runs (
     task_id TEXT PRIMARY KEY,
     state TEXT NOT NULL,
@@ -49,6 +55,42 @@ CREATE TABLE cursors (
     name TEXT PRIMARY KEY,
     seq INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE custom_models (
+    name TEXT PRIMARY KEY,
+    -- gguf, safetensors, hf or ollama
+    format TEXT NOT NULL,
+    -- Empty for a model of an Ollama server.
+    path TEXT NOT NULL,
+    -- general, reward, teacher or judge
+    role TEXT NOT NULL,
+    context_window INTEGER NOT NULL DEFAULT 4096,
+    description TEXT NOT NULL DEFAULT '',
+    registered_at INTEGER NOT NULL,
+    active INTEGER NOT NULL DEFAULT 1,
+    default_temperature REAL NOT NULL DEFAULT 0.7,
+    max_tokens INTEGER NOT NULL DEFAULT 2048,
+    bytes INTEGER NOT NULL DEFAULT 0,
+    sha256 TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE egress (
+    id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    -- The day of it in UTC, YYYY-MM-DD.
+    day TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    host TEXT NOT NULL,
+    why TEXT NOT NULL,
+    task_id TEXT NOT NULL DEFAULT '',
+    bytes INTEGER NOT NULL,
+    -- In millionths of a dollar. What is reserved counts until it is settled.
+    reserved_micros INTEGER NOT NULL DEFAULT 0,
+    cost_micros INTEGER,
+    -- open, answered or failed
+    state TEXT NOT NULL DEFAULT 'open'
+) STRICT;
 
 CREATE TABLE event_blocks (
     kind TEXT NOT NULL,
@@ -138,6 +180,27 @@ CREATE TABLE observations (
     detail TEXT NOT NULL,
     seen_at INTEGER NOT NULL
 ) STRICT;
+
+CREATE TABLE provider_controls (
+    provider TEXT PRIMARY KEY,
+    disabled INTEGER NOT NULL DEFAULT 0,
+    -- Its place in the order, from 0; NULL for that of the settings.
+    position INTEGER,
+    changed_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE provider_metrics (
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,
+    -- closed, open or half_open
+    circuit TEXT NOT NULL,
+    -- What the circuit and the speeds are made of, as JSON.
+    known TEXT NOT NULL,
+    answers INTEGER NOT NULL DEFAULT 0,
+    failures INTEGER NOT NULL DEFAULT 0,
+    updated_at INTEGER NOT NULL,
+    PRIMARY KEY (provider, model)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE rules (
     id TEXT PRIMARY KEY,
@@ -263,7 +326,7 @@ CREATE TABLE tokens (
     hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
     created_at INTEGER NOT NULL,
     used_at INTEGER
-) STRICT, WITHOUT ROWID;
+, model_tokens_per_day INTEGER) STRICT, WITHOUT ROWID;
 
 CREATE TABLE watched_folders (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -289,6 +352,10 @@ CREATE INDEX approvals_subject ON approvals (subject_kind, subject_id, seq);
 CREATE UNIQUE INDEX approvals_waiting ON approvals (subject_kind, subject_id) WHERE status = 'pending';
 
 CREATE INDEX artifacts_task ON artifacts (task_id, seq);
+
+CREATE INDEX egress_day ON egress (day, provider);
+
+CREATE INDEX egress_task ON egress (task_id) WHERE task_id <> '';
 
 CREATE INDEX leases_approval ON leases (approval_id) WHERE approval_id IS NOT NULL;
 

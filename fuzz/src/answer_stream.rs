@@ -16,7 +16,11 @@ const SMALL_BYTES_MAX: usize = 4_096;
 /// Reads one answer: the first byte tells how it is written, the second where it is split.
 pub fn check(bytes: &[u8]) {
     let [format, split, answer @ ..] = bytes else { return };
-    let format = if format.is_multiple_of(2) { Format::Ollama } else { Format::OpenAi };
+    let format = match format % 3 {
+        0 => Format::Ollama,
+        1 => Format::OpenAi,
+        _ => Format::Anthropic,
+    };
     let whole = read(format, &[answer]);
     let step = usize::from(*split).max(1);
     let pieces: Vec<&[u8]> = answer.chunks(step).collect();

@@ -9,5 +9,6 @@ pub mod client_frame;
 pub mod config;
 pub mod door;
 pub mod event_filter;
+pub mod gguf_header;
 pub mod git_output;
 pub mod watched_folder;

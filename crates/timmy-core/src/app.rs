@@ -21,6 +21,7 @@ use crate::ctx::{Ctx, Inside};
 use crate::disk::Disk;
 use crate::fault::{Fault, Faults};
 use crate::granted::Granted;
+use crate::library::Library;
 use crate::meters::Meters;
 use crate::mind::thinking::Thinking;
 use crate::mind::watch::{Watch, Watcher};
@@ -28,6 +29,7 @@ use crate::models::Prober;
 use crate::pulse::Pulse;
 use crate::report::Reports;
 use crate::retention::Retention;
+use crate::router::{self, Router};
 use crate::selfhood::Keeper;
 use crate::settings::Settings;
 use crate::status::{self, Signs, Status};
@@ -92,6 +94,10 @@ pub struct App {
     pub policy: Policy,
     /// The owner's rules.
     pub rules: Rules,
+    /// Who answers.
+    pub router: Router,
+    /// The models on this machine.
+    pub library: Library,
     /// The backups.
     pub backups: Backups,
     /// The last sixty minutes.
@@ -122,7 +128,9 @@ impl App {
             faults: Faults::default(),
             meters: Meters::default(),
             telemetry,
+            router_saved: std::sync::Mutex::default(),
         });
+        router::resume(&ctx.store, &ctx.cascade, started_at, &ctx.chance);
         let queue = Queue::new(ctx.clone());
         let servers = Hub::new(ctx.settings.servers.clone());
         let agent = Agent::new(ctx.clone(), &queue, parts.user_home.clone(), servers.clone());
@@ -134,11 +142,13 @@ impl App {
             thinking,
             talk: Talk::new(ctx.clone()),
             granted: Granted::new(&ctx, parts.user_home.clone()),
+            library: Library::new(ctx.clone(), parts.user_home.clone()),
             watch: Watch::new(ctx.clone(), parts.user_home),
             access: Access::new(ctx.clone(), &parts.run_token),
             approvals: Approvals::new(ctx.clone()),
             policy: Policy::new(ctx.clone()),
             rules: Rules::new(ctx.clone()),
+            router: Router::new(ctx.clone()),
             backups: Backups::new(ctx.clone()),
             pulse: Pulse::default(),
             servers,

@@ -1,7 +1,8 @@
 //! Asking the models, with a trace of it.
 
+use timmy_domain::task::birth::AGENT;
 use timmy_domain::thought::Place;
-use timmy_llm::{Answer, Call, CascadeError, ChatRequest};
+use timmy_llm::{Answer, Call, CascadeError, ChatRequest, Manner};
 
 use crate::ctx::Ctx;
 use crate::telemetry::{Kind, Live, Value};
@@ -18,7 +19,12 @@ impl Ctx {
         span.set("gen_ai.operation.name", Value::Word("chat"));
         // A call that is dropped half-way leaves a span that says so.
         span.fail("given_up");
-        let asked = self.cascade.complete(request, call).await;
+        let manner = Manner { purpose, ..call.manner.clone() };
+        // Who asks for a model by name gets that; else the model the owner gave the agent.
+        let own = if request.model.is_none() { self.model_of(AGENT).await } else { None };
+        let with_own = own.map(|model| ChatRequest { model: Some(model), ..request.clone() });
+        let request = with_own.as_ref().unwrap_or(request);
+        let asked = self.cascade.complete(request, &Call { manner, ..call.clone() }).await;
         told(&mut span, &asked);
         asked
     }

@@ -50,6 +50,8 @@ pub struct Inside {
     pub meters: Meters,
     /// Where traces go.
     pub telemetry: Telemetry,
+    /// What was last written down of the models, so that the same is not written again.
+    pub router_saved: std::sync::Mutex<Option<Vec<timmy_llm::StoredModel>>>,
 }
 
 impl std::ops::Deref for Ctx {

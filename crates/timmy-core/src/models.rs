@@ -21,21 +21,30 @@ const MODELS_MAX: usize = 20;
 /// Asks each provider whether it is there, again and again. Costs no tokens.
 pub struct Prober;
 
+/// Looks at every provider once, tells which came or went, and writes down what is known of them.
+///
+/// # Errors
+/// When the store cannot write.
+pub(crate) async fn look(ctx: &Ctx) -> Result<(), Fault> {
+    let changes = ctx.cascade.probe_all(Duration::from_millis(PROBE_MS)).await;
+    let mut events = Vec::new();
+    for change in changes {
+        events.push(if change.up {
+            let models = change.models.into_iter().take(MODELS_MAX).collect();
+            NewEvent::new("router", ProviderUp { provider: change.provider, models })
+        } else {
+            NewEvent::new("router", ProviderDown { provider: change.provider, why: change.why })
+        });
+    }
+    if !events.is_empty() {
+        ctx.store.append(events).await?;
+    }
+    crate::router::save(ctx).await
+}
+
 impl Prober {
     async fn probe(ctx: &Ctx) -> Result<Found, Fault> {
-        let changes = ctx.cascade.probe_all(Duration::from_millis(PROBE_MS)).await;
-        let mut events = Vec::new();
-        for change in changes {
-            events.push(if change.up {
-                let models = change.models.into_iter().take(MODELS_MAX).collect();
-                NewEvent::new("router", ProviderUp { provider: change.provider, models })
-            } else {
-                NewEvent::new("router", ProviderDown { provider: change.provider, why: change.why })
-            });
-        }
-        if !events.is_empty() {
-            ctx.store.append(events).await?;
-        }
+        look(ctx).await?;
         if ctx.cascade.has_model() {
             Ok(Found::Well("a language model answers".to_owned()))
         } else {

@@ -294,6 +294,26 @@ catalogue! {
     ProviderUp = "router.provider_up", Info, Operator;
     /// A provider of models no longer answers.
     ProviderDown = "router.provider_down", Warning, Operator;
+    /// A model failed too often and is left alone for a while.
+    CircuitOpened = "router.circuit_opened", Warning, Operator;
+    /// A model that was left alone is well again.
+    CircuitClosed = "router.circuit_closed", Info, Operator;
+    /// A provider has no key or no credit and is held back.
+    ProviderHeld = "router.provider_held", Warning, Operator;
+    /// The owner switched a provider off or on.
+    ProviderSwitched = "router.provider_switched", Info, Person;
+    /// The owner had the rests of a provider forgotten.
+    CircuitReset = "router.circuit_reset", Info, Person;
+    /// The owner took back that the rests of a provider were forgotten.
+    CircuitsBack = "router.circuits_back", Info, Person;
+    /// The owner tried a provider out.
+    ProviderTested = "router.tested", Info, Person;
+    /// The owner put the providers into another order.
+    ProvidersOrdered = "router.ordered", Info, Person;
+    /// The owner keeps everything on this machine for a while, or no longer.
+    LocalOnly = "router.local_only", Info, Person;
+    /// A budget for models is used up.
+    BudgetReached = "router.budget_reached", Warning, Person;
     /// Somebody logged in.
     LoginSucceeded = "login.succeeded", Info, Operator;
     /// Somebody failed to log in.
@@ -396,6 +416,20 @@ catalogue! {
     RuleRevoked = "rule.revoked", Info, Person;
     /// The owner's answers suggest a rule; nothing follows it until the owner makes it.
     RuleSuggested = "rule.suggested", Info, Person;
+    /// A model was registered: fetched, imported or named by the owner.
+    ModelRegistered = "model.registered", Info, Person;
+    /// A model was taken out of the register.
+    ModelRemoved = "model.removed", Info, Person;
+    /// A model was switched on or off.
+    ModelSwitched = "model.switched", Info, Person;
+    /// An agent got a model of its own, or lost it.
+    ModelAssigned = "model.assigned", Info, Person;
+    /// The owner asked for a model, and it is being fetched.
+    ModelPullStarted = "model.pull_started", Info, Person;
+    /// How far a model has come; at most one for each tenth of it.
+    ModelPullProgress = "model.pull_progress", Info, Operator;
+    /// Fetching a model ended without it; what came stays, and the next time goes on from there.
+    ModelPullEnded = "model.pull_ended", Warning, Person;
 }
 
 /// An event about to be written. The store adds position, time and hash.

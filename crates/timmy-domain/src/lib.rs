@@ -12,6 +12,7 @@ pub mod ids;
 pub mod intent;
 pub mod life;
 pub mod message;
+pub mod model;
 pub mod observation;
 pub mod plan;
 pub mod policy;

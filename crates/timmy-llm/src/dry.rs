@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
-use crate::provider::{Call, Completion};
-use crate::providers::{ollama, openai};
+use crate::provider::{Call, Completion, Manner};
+use crate::providers::{anthropic, ollama, openai};
 use crate::wire::ReadFrame;
 use crate::wire::lines::{Decoder, Events, Flow, Lines};
 use crate::wire::reading::Reading;
@@ -23,6 +23,8 @@ pub enum Format {
     Ollama,
     /// Server-sent events, as OpenAI writes them.
     OpenAi,
+    /// Server-sent events, as Anthropic writes them.
+    Anthropic,
 }
 
 /// What a provider makes of an answer that comes in these pieces. `key` is the key that was sent along.
@@ -33,6 +35,7 @@ pub async fn read(format: Format, pieces: &[&[u8]], key: &Secret) -> Result<Comp
     match format {
         Format::Ollama => read_frames::<Lines>(ollama::format::read, pieces, key).await,
         Format::OpenAi => read_frames::<Events>(openai::format::read, pieces, key).await,
+        Format::Anthropic => read_frames::<Events>(anthropic::format::read, pieces, key).await,
     }
 }
 
@@ -42,7 +45,13 @@ async fn read_frames<D: Decoder + Default>(
     key: &Secret,
 ) -> Result<Completion, Failure> {
     let deadline = Instant::now() + Duration::from_secs(END_SECONDS);
-    let call = Call { cancel: CancellationToken::new(), deadline, first_word_by: None, deltas: None };
+    let call = Call {
+        cancel: CancellationToken::new(),
+        deadline,
+        first_word_by: None,
+        deltas: None,
+        manner: Manner::default(),
+    };
     let mut reading = Reading::<D>::new(read, key, &call);
     for piece in pieces {
         if reading.piece(piece)? == Flow::Done {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use timmy_domain::Timestamp;
+
 /// The stage at which time ran out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
@@ -40,9 +42,12 @@ pub enum Failure {
     /// The provider does not accept the key.
     #[error("it does not accept the key")]
     Auth,
-    /// The account has no credit.
-    #[error("the account has no credit left")]
-    Billing,
+    /// The account has no credit, or has used up what it allows itself.
+    #[error("the account has no credit left{}", again(*until))]
+    Billing {
+        /// When it has some again, as far as the provider told.
+        until: Option<Timestamp>,
+    },
     /// The request is longer than the model can read.
     #[error("the request is longer than the model can read")]
     ContextLength,
@@ -104,6 +109,24 @@ pub enum Failure {
         /// What it cannot do.
         what: String,
     },
+    /// It had to call a tool and called none.
+    #[error("it called no tool, although it had to")]
+    ToolNotCalled,
+    /// It is not asked for a while, because it failed before or because the owner said so.
+    #[error("not asked, because {what}")]
+    Resting {
+        /// Why, and until when.
+        what: String,
+    },
+    /// It costs more than may be spent.
+    #[error("not asked, because {what}")]
+    Budget {
+        /// Which budget is used up.
+        what: String,
+    },
+    /// Another provider had its first word earlier.
+    #[error("another one was faster")]
+    Outrun,
     /// The caller gave the call up.
     #[error("stopped")]
     Cancelled,
@@ -124,6 +147,10 @@ fn after(wait: Option<Duration>) -> String {
     wait.map(|w| format!(", the next one in {} s", w.as_secs_f64().ceil())).unwrap_or_default()
 }
 
+fn again(until: Option<Timestamp>) -> String {
+    until.map(|at| format!(" until {at}")).unwrap_or_default()
+}
+
 fn reason(detail: &str) -> String {
     if detail.is_empty() { String::new() } else { format!(": {detail}") }
 }
@@ -140,7 +167,7 @@ impl Failure {
             Self::Timeout { stage: Stage::Total } => "timeout_total",
             Self::RateLimited { .. } => "rate_limited",
             Self::Auth => "auth",
-            Self::Billing => "billing",
+            Self::Billing { .. } => "billing",
             Self::ContextLength => "context_length",
             Self::ContentPolicy => "content_policy",
             Self::BadRequest { .. } => "bad_request",
@@ -152,6 +179,10 @@ impl Failure {
             Self::Privacy { .. } => "privacy",
             Self::NothingToSay => "nothing_to_say",
             Self::Unsupported { .. } => "unsupported",
+            Self::ToolNotCalled => "tool_not_called",
+            Self::Resting { .. } => "resting",
+            Self::Budget { .. } => "budget",
+            Self::Outrun => "outrun",
             Self::Cancelled => "cancelled",
         }
     }
@@ -165,7 +196,7 @@ impl Failure {
             Self::Timeout { .. } => "Use a smaller model, or allow more time with deadline_seconds in timmy.toml.",
             Self::RateLimited { .. } => "Wait a little, or add another provider.",
             Self::Auth => "Correct api_key in secrets.toml.",
-            Self::Billing => "Add credit to the account, or use another provider.",
+            Self::Billing { .. } => "Add credit to the account, or use another provider.",
             Self::ContextLength => "Ask with less text, or raise num_ctx in timmy.toml.",
             Self::ContentPolicy => "Ask a model on this machine.",
             Self::BadRequest { .. } => "Check url and model of the provider in timmy.toml.",
@@ -176,6 +207,12 @@ impl Failure {
             Self::Privacy { .. } => "Start a model on this machine; [privacy] in timmy.toml says what may leave it.",
             Self::NothingToSay => "Nothing needs to be done.",
             Self::Unsupported { .. } => "Use another model.",
+            Self::ToolNotCalled => "Use a model that calls tools more reliably.",
+            Self::Resting { .. } => {
+                "Wait a little, or bring it back: `timmy router reset NAME`, or `enable` when it was switched off."
+            }
+            Self::Budget { .. } => "Use a model on this machine, or raise the budgets in [cascade] of timmy.toml.",
+            Self::Outrun => "Nothing needs to be done.",
             Self::Cancelled => "Ask again.",
         };
         words.to_owned()
@@ -195,7 +232,8 @@ mod tests {
             Failure::Unreachable { what: what() },
             Failure::RateLimited { retry_after: None },
             Failure::Auth,
-            Failure::Billing,
+            Failure::Billing { until: None },
+            Failure::Billing { until: Some(Timestamp::EPOCH) },
             Failure::ContextLength,
             Failure::ContentPolicy,
             Failure::BadRequest { status: 400, detail: String::new() },
@@ -207,6 +245,10 @@ mod tests {
             Failure::Privacy { what: what() },
             Failure::NothingToSay,
             Failure::Unsupported { what: what() },
+            Failure::ToolNotCalled,
+            Failure::Resting { what: what() },
+            Failure::Budget { what: what() },
+            Failure::Outrun,
             Failure::Cancelled,
         ]);
         for failure in all {

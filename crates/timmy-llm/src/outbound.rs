@@ -7,7 +7,7 @@ use timmy_domain::Sensitivity;
 use timmy_domain::thought::Place;
 
 use crate::failure::Failure;
-use crate::request::{ChatMessage, ChatRequest, Role, ToolCall, ToolSpec};
+use crate::request::{Brief, ChatMessage, ChatRequest, Image, Part, Role, Sampling, ToolCall, ToolSpec};
 
 /// A request that may travel to one kind of place. Nothing outside this file can make one.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +18,7 @@ pub struct Outbound {
     max_tokens: u32,
     temperature: Option<f32>,
     model: Option<String>,
+    sampling: Sampling,
 }
 
 /// One message as it may travel: the labels have done their work.
@@ -27,6 +28,7 @@ pub struct OutMessage {
     text: String,
     tool_calls: Vec<ToolCall>,
     tool_call_id: Option<String>,
+    images: Vec<Image>,
 }
 
 impl ChatRequest {
@@ -46,6 +48,39 @@ impl ChatRequest {
             return Err(Failure::Privacy { what: "everything that was asked must stay on this machine".to_owned() });
         }
         Ok(self.outbound(Place::Remote, messages))
+    }
+
+    /// The same request with nothing in it that must stay here: what [`Self::for_remote`] leaves out is gone, and what
+    /// reflex would speak from as well. A cascade hands a provider on another machine this and nothing else.
+    ///
+    /// # Errors
+    /// As [`Self::for_remote`].
+    pub fn only_what_may_leave(&self) -> Result<Self, Failure> {
+        self.for_remote()?;
+        let open = |label: Sensitivity| label == Sensitivity::Open;
+        let message = |message: &ChatMessage| {
+            let parts: Vec<_> = message.parts.iter().filter(|p| open(p.sensitivity)).cloned().collect();
+            let images: Vec<_> = message.images.iter().filter(|i| open(i.sensitivity)).cloned().collect();
+            let lost = parts.len() < message.parts.len() || images.len() < message.images.len();
+            let empty = images.is_empty() && parts.iter().all(|p| p.text.is_empty());
+            (!(lost && empty)).then(|| ChatMessage {
+                role: message.role,
+                parts,
+                tool_calls: message.tool_calls.clone(),
+                tool_call_id: message.tool_call_id.clone(),
+                images,
+            })
+        };
+        Ok(Self {
+            messages: self.messages.iter().filter_map(message).collect(),
+            tools: self.tools.clone(),
+            class: self.class,
+            max_tokens: self.max_tokens,
+            temperature: self.temperature,
+            model: self.model.clone(),
+            sampling: self.sampling.clone(),
+            brief: Brief::default(),
+        })
     }
 
     /// The request for a provider on this machine: all of it.
@@ -70,8 +105,50 @@ impl ChatRequest {
             max_tokens: self.max_tokens.max(1),
             temperature: self.temperature,
             model: self.model.clone(),
+            sampling: self.sampling.clone(),
         }
     }
+}
+
+/// Texts that may travel to one kind of place to become vectors. Nothing outside this file can make one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutTexts {
+    place: Place,
+    texts: Vec<String>,
+}
+
+impl OutTexts {
+    /// The texts for a provider at `place`. Each has its own place in the answer, so none can be left out.
+    ///
+    /// # Errors
+    /// [`Failure::Privacy`] when one of them must stay on this machine.
+    pub fn for_place(texts: &[Part], place: Place) -> Result<Self, Failure> {
+        if place == Place::Remote && texts.iter().any(|t| t.sensitivity > Sensitivity::Open) {
+            return Err(Failure::Privacy { what: "a text must stay on this machine".to_owned() });
+        }
+        Ok(Self { place, texts: texts.iter().map(|t| t.text.clone()).collect() })
+    }
+
+    /// Checks that these were made for `place`. The last gate before a socket.
+    ///
+    /// # Errors
+    /// [`Failure::Privacy`] when they were made for this machine and would leave it.
+    pub(crate) fn may_go_to(&self, place: Place) -> Result<(), Failure> {
+        may_go(self.place, place)
+    }
+
+    /// The texts, in order.
+    #[must_use]
+    pub fn texts(&self) -> &[String] {
+        &self.texts
+    }
+}
+
+fn may_go(made_for: Place, place: Place) -> Result<(), Failure> {
+    if place == Place::Remote && made_for != Place::Remote {
+        return Err(Failure::Privacy { what: "the request was made for this machine only".to_owned() });
+    }
+    Ok(())
 }
 
 impl Outbound {
@@ -80,10 +157,7 @@ impl Outbound {
     /// # Errors
     /// [`Failure::Privacy`] when it was made for this machine and would leave it.
     pub(crate) fn may_go_to(&self, place: Place) -> Result<(), Failure> {
-        if place == Place::Remote && self.place != Place::Remote {
-            return Err(Failure::Privacy { what: "the request was made for this machine only".to_owned() });
-        }
-        Ok(())
+        may_go(self.place, place)
     }
 
     /// The messages, oldest first.
@@ -115,31 +189,42 @@ impl Outbound {
     pub fn model(&self) -> Option<&str> {
         self.model.as_deref()
     }
+
+    /// How the answer is made, beyond that.
+    #[must_use]
+    pub fn sampling(&self) -> &Sampling {
+        &self.sampling
+    }
 }
 
 impl OutMessage {
     fn whole(message: &ChatMessage) -> Self {
-        Self::with(message, message.parts.iter().map(|p| p.text.as_str()).collect())
+        Self::with(message, message.parts.iter().map(|p| p.text.as_str()).collect(), message.images.clone())
     }
 
     fn for_remote(message: &ChatMessage) -> Result<Option<Self>, Failure> {
         let stays = |label: Sensitivity| label > Sensitivity::Open;
         let bound = !message.tool_calls.is_empty() || message.tool_call_id.is_some() || message.role == Role::Tool;
-        if message.parts.iter().any(|p| stays(p.sensitivity) && (bound || !p.droppable)) {
+        let texts = message.parts.iter().map(|p| (p.sensitivity, p.droppable));
+        let mut all = texts.chain(message.images.iter().map(|i| (i.sensitivity, i.droppable)));
+        if all.any(|(label, droppable)| stays(label) && (bound || !droppable)) {
             let what = format!("a {} message holds what must stay on this machine", message.role.name());
             return Err(Failure::Privacy { what });
         }
         let text: String = message.parts.iter().filter(|p| !stays(p.sensitivity)).map(|p| p.text.as_str()).collect();
-        let lost_all = message.parts.iter().any(|p| stays(p.sensitivity)) && text.is_empty();
-        Ok((!lost_all).then(|| Self::with(message, text)))
+        let images: Vec<Image> = message.images.iter().filter(|i| !stays(i.sensitivity)).cloned().collect();
+        let lost = message.parts.iter().any(|p| stays(p.sensitivity)) || images.len() < message.images.len();
+        let lost_all = lost && text.is_empty() && images.is_empty();
+        Ok((!lost_all).then(|| Self::with(message, text, images)))
     }
 
-    fn with(message: &ChatMessage, text: String) -> Self {
+    fn with(message: &ChatMessage, text: String, images: Vec<Image>) -> Self {
         Self {
             role: message.role,
             text,
             tool_calls: message.tool_calls.clone(),
             tool_call_id: message.tool_call_id.clone(),
+            images,
         }
     }
 
@@ -161,6 +246,12 @@ impl OutMessage {
         &self.tool_calls
     }
 
+    /// The pictures that may travel.
+    #[must_use]
+    pub fn images(&self) -> &[Image] {
+        &self.images
+    }
+
     /// The call this is the result of.
     #[must_use]
     pub fn tool_call_id(&self) -> Option<&str> {
@@ -171,7 +262,7 @@ impl OutMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::{Brief, Part, TaskClass};
+    use crate::request::TaskClass;
 
     fn request(role: Role, parts: &[(&str, Sensitivity, bool)]) -> ChatRequest {
         let part = |(text, sensitivity, droppable): &(&str, _, _)| Part {
@@ -181,12 +272,13 @@ mod tests {
         };
         let parts = parts.iter().map(part).collect();
         ChatRequest {
-            messages: vec![ChatMessage { role, parts, tool_calls: vec![], tool_call_id: None }],
+            messages: vec![ChatMessage { role, parts, tool_calls: vec![], tool_call_id: None, images: Vec::new() }],
             tools: vec![],
             class: TaskClass::Chat,
             max_tokens: 0,
             temperature: None,
             model: None,
+            sampling: Sampling::default(),
             brief: Brief::default(),
         }
     }

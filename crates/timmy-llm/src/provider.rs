@@ -1,6 +1,7 @@
 //! The final trait: what every provider of answers is asked, and what it gives.
 
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use timmy_domain::thought::Place;
@@ -9,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
-use crate::request::{ChatRequest, ToolCall};
+use crate::request::{ChatRequest, Part, ToolCall};
 
 /// A future that can be sent to another thread, as a trait object needs it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -41,9 +42,39 @@ pub struct Call {
     /// anyway. An empty piece says that the model has begun, yet has no words for the reader (it reasons or calls a
     /// tool). [`Cascade`](crate::Cascade) keeps those to itself.
     pub deltas: Option<mpsc::Sender<String>>,
+    /// What the caller allows the cascade to do for it.
+    pub manner: Manner,
 }
 
+/// What a caller of the cascade says about itself and allows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// What the call is for, as a word of the house. It stands in the ledger of what left.
+    pub purpose: &'static str,
+    /// The task the call belongs to, for its budget; empty for none.
+    pub task: String,
+    /// Whether a person waits, so that a second provider may be asked when the first one is slow.
+    pub interactive: bool,
+    /// Whether, when an answer breaks off, another provider begins it again behind [`AGAIN_MARK`].
+    pub again_after_break: bool,
+    /// Whether only models may answer: reflex is not asked.
+    pub models_only: bool,
+    /// The one provider that may answer, when somebody wants to know about that one alone.
+    pub only: Option<String>,
+    /// Where the name of the provider stands as soon as its first word has come. Set once.
+    pub answering: Option<Arc<OnceLock<String>>>,
+}
+
+/// What stands between an answer that broke off and the one that begins again. A reader shows it as it is.
+pub const AGAIN_MARK: &str = "\n\n[The answer broke off here. Another model begins again.]\n\n";
+
 impl Call {
+    /// A call until `deadline`, without a reader.
+    #[must_use]
+    pub fn until(deadline: Instant, cancel: CancellationToken) -> Self {
+        Self { cancel, deadline, first_word_by: None, deltas: None, manner: Manner::default() }
+    }
+
     /// Until when the model must have begun.
     #[must_use]
     pub fn begin_by(&self) -> Instant {
@@ -98,6 +129,48 @@ pub struct Health {
     pub model_in_use: String,
 }
 
+/// Vectors of texts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Embeddings {
+    /// One vector for each text, in order, all of one length.
+    pub vectors: Vec<Vec<f32>>,
+    /// The model that made them. Vectors of different models cannot be compared.
+    pub model: String,
+    /// Tokens read.
+    pub usage: Usage,
+}
+
+/// What a model can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// It calls tools.
+    pub tools: bool,
+    /// It sees pictures.
+    pub vision: bool,
+    /// Its answer can be held to JSON or a schema.
+    pub json: bool,
+    /// Tokens it reads and writes at most in one request; 0 while unknown.
+    pub context_tokens: u64,
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        Self { tools: true, vision: false, json: true, context_tokens: 0 }
+    }
+}
+
+/// Something that turns text into vectors. One at [`Place::Remote`] takes only what may leave.
+pub trait Embedder: Send + Sync {
+    /// Who it is.
+    fn info(&self) -> &ProviderInfo;
+
+    /// A vector for each text, in order.
+    ///
+    /// # Errors
+    /// The reason why there are none.
+    fn embed<'a>(&'a self, texts: &'a [Part], call: &'a Call) -> BoxFuture<'a, Result<Embeddings, Failure>>;
+}
+
 /// Something that answers.
 ///
 /// A provider at [`Place::Remote`] sends only what [`ChatRequest::for_remote`] gives it. Dropping a future gives the
@@ -111,6 +184,21 @@ pub trait Provider: Send + Sync {
     /// # Errors
     /// The reason why none came. Text that came before is in the deltas.
     fn chat<'a>(&'a self, request: &'a ChatRequest, call: &'a Call) -> BoxFuture<'a, Result<Completion, Failure>>;
+
+    /// The host it sends to, as the ledger of what left shows it; empty for one that sends nothing.
+    fn host(&self) -> String {
+        String::new()
+    }
+
+    /// What its models can do, where that is known without asking. By default what every chat model can.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    /// The same provider as a maker of vectors, when it is one.
+    fn embedder(&self) -> Option<&dyn Embedder> {
+        None
+    }
 
     /// Asks whether it is there, within `deadline`. Costs no tokens.
     ///

@@ -1,9 +1,13 @@
 //! Those who answer. Each file is one of them.
 
+pub mod anthropic;
+mod catalog;
 pub mod ollama;
 pub mod openai;
+pub mod preset;
 pub mod reflex;
 pub mod scripted;
+mod vectors;
 
 use timmy_domain::text::{cut, one_line};
 

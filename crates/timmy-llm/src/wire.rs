@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::time::Duration;
 
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::header::HeaderValue;
+use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 use timmy_domain::Secret;
 use timmy_domain::text::{cut, one_line};
@@ -12,22 +13,24 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep_until};
 
 use crate::failure::{Failure, Stage};
-use crate::outbound::Outbound;
+use crate::outbound::{OutTexts, Outbound};
 use crate::provider::{Call, Completion};
 
 use address::Address;
 use growing::Growing;
-use lines::{Decoder, Flow};
+use lines::{Decoder, Flow, Lines};
 use reading::{Reading, broke_off};
 use refusal::{Refusal, retry_after};
 
 pub mod address;
+pub mod base64;
+mod date;
 pub mod growing;
 pub mod lines;
 pub mod reading;
-mod reasoning;
+pub mod reasoning;
 mod refusal;
-mod tls;
+pub mod tls;
 
 /// How long reaching a server may take, in milliseconds.
 pub const CONNECT_MS: u64 = 2_000;
@@ -42,14 +45,42 @@ const BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Characters of what the system says about a connection.
 const REASON_CHARS_MAX: usize = 200;
 
+/// An order about a model: all that an order can say.
+#[derive(Clone, Copy, Debug)]
+pub struct ModelOrder<'a> {
+    /// The model.
+    pub model: &'a str,
+    /// Whether to tell how it goes.
+    pub stream: bool,
+}
+
+impl ModelOrder<'_> {
+    fn json(self) -> Value {
+        serde_json::json!({ "model": self.model, "stream": self.stream })
+    }
+}
+
 /// Reads frames of one wire format into a growing answer.
 pub type ReadFrame = fn(&mut Growing, &[u8], &Secret) -> Result<Flow, Failure>;
+
+/// The version of the Messages format that is spoken.
+const ANTHROPIC_VERSION: &str = "2023-06-01";
+
+/// How a key is shown to a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// `Authorization: Bearer …`.
+    Bearer,
+    /// `x-api-key: …`, beside the version that is spoken.
+    Anthropic,
+}
 
 /// A server and the way to it.
 #[derive(Debug)]
 pub struct Wire {
     address: Address,
     key: Secret,
+    login: Login,
     stall: Duration,
     client: OnceCell<Client>,
 }
@@ -58,13 +89,26 @@ impl Wire {
     /// Nothing is opened or read before the first request.
     #[must_use]
     pub fn new(address: Address, key: Secret) -> Self {
-        Self { address, key, stall: Duration::from_millis(STALL_MS), client: OnceCell::new() }
+        Self { address, key, login: Login::Bearer, stall: Duration::from_millis(STALL_MS), client: OnceCell::new() }
+    }
+
+    /// Shows the key as `login` says.
+    #[must_use]
+    pub fn showing(mut self, login: Login) -> Self {
+        self.login = login;
+        self
     }
 
     /// Who may read what is sent.
     #[must_use]
     pub fn place(&self) -> Place {
         self.address.place
+    }
+
+    /// Host and port, as they may be shown.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.address.shown
     }
 
     /// Whether the host is `name` or lies under it.
@@ -84,11 +128,71 @@ impl Wire {
         let client = self.client().await?;
         let response = self.send(client.get(self.url(path))).await?;
         let (status, retry) = head(&response);
-        let body = self.small_body(response).await?;
+        let body = self.small_body(response, BODY_BYTES_MAX).await?;
         if status != 200 {
             return Err(Refusal { status, retry_after: retry, body: &body }.failure(&self.key));
         }
         serde_json::from_slice(&body).map_err(|_| malformed("it does not answer in JSON"))
+    }
+
+    /// Sends what `write` makes of `texts` and reads the whole answer, a JSON document.
+    pub async fn embed(
+        &self,
+        path: &str,
+        texts: &OutTexts,
+        write: impl FnOnce(&OutTexts) -> Value,
+        call: &Call,
+    ) -> Result<Value, Failure> {
+        texts.may_go_to(self.address.place)?;
+        let body = write(texts).to_string();
+        let asked = within(call, async {
+            let client = self.client().await?;
+            let post = client.post(self.url(path)).header("content-type", "application/json").body(body);
+            let response = self.send(post).await?;
+            let (status, retry) = head(&response);
+            let body = self.small_body(response, ANSWER_BYTES_MAX).await?;
+            if status != 200 {
+                return Err(Refusal { status, retry_after: retry, body: &body }.failure(&self.key));
+            }
+            frame_json(&body, &self.key)
+        });
+        asked.await
+    }
+
+    /// Gives an order about models, which holds nothing of the owner's but a model's name, and reads what is said
+    /// about it line by line. `stall` is how long the server may be silent.
+    pub async fn order(
+        &self,
+        verb: Method,
+        path: &str,
+        order: &ModelOrder<'_>,
+        stall: Duration,
+        line: &mut (dyn FnMut(Value) -> Result<Flow, Failure> + Send),
+    ) -> Result<(), Failure> {
+        let client = self.client().await?;
+        let body = order.json().to_string();
+        let request = client.request(verb, self.url(path)).header("content-type", "application/json").body(body);
+        let silent = Failure::Timeout { stage: Stage::Stall };
+        let sent = tokio::time::timeout(stall, self.send(request)).await;
+        let mut response = sent.unwrap_or_else(|_| Err(silent.clone()))?;
+        let (status, retry) = head(&response);
+        if status != 200 {
+            let body = self.small_body(response, BODY_BYTES_MAX).await.unwrap_or_default();
+            return Err(Refusal { status, retry_after: retry, body: &body }.failure(&self.key));
+        }
+        let mut lines = Lines::default();
+        let mut emit = |frame: &[u8]| match frame.trim_ascii() {
+            [] => Ok(Flow::More),
+            frame => line(frame_json(frame, &self.key)?),
+        };
+        loop {
+            let piece = tokio::time::timeout(stall, response.chunk()).await.map_err(|_| silent.clone())?;
+            match piece.map_err(|_| broke_off())? {
+                Some(piece) if lines.feed(&piece, &mut emit)? == Flow::Done => return Ok(()),
+                Some(_) => {}
+                None => return lines.end(&mut emit).map(|_| ()),
+            }
+        }
     }
 
     /// Sends what `write` makes of `outbound` and reads the answer as it comes. `model` names it where the server
@@ -112,7 +216,7 @@ impl Wire {
             if status == 200 {
                 return Ok(response);
             }
-            let body = self.small_body(response).await.unwrap_or_default();
+            let body = self.small_body(response, BODY_BYTES_MAX).await.unwrap_or_default();
             Err(Refusal { status, retry_after: retry, body: &body }.failure(&self.key))
         });
         let response = sent.await?;
@@ -167,8 +271,22 @@ impl Wire {
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
-        let request = if self.key.is_empty() { request } else { request.bearer_auth(self.key.expose()) };
+        let request = match self.login {
+            Login::Bearer if self.key.is_empty() => request,
+            Login::Bearer => request.bearer_auth(self.key.expose()),
+            Login::Anthropic => {
+                let request = request.header("anthropic-version", ANTHROPIC_VERSION);
+                if self.key.is_empty() { request } else { request.header("x-api-key", self.secret_header()) }
+            }
+        };
         request.send().await.map_err(|error| self.no_answer(&error))
+    }
+
+    /// The key as a header that no log of a library shows. A key that no header can hold is sent as none.
+    fn secret_header(&self) -> HeaderValue {
+        let mut value = HeaderValue::from_str(self.key.expose()).unwrap_or_else(|_| HeaderValue::from_static(""));
+        value.set_sensitive(true);
+        value
     }
 
     fn no_answer(&self, error: &reqwest::Error) -> Failure {
@@ -188,11 +306,11 @@ impl Wire {
         }
     }
 
-    async fn small_body(&self, mut response: Response) -> Result<Vec<u8>, Failure> {
+    async fn small_body(&self, mut response: Response, bytes_max: usize) -> Result<Vec<u8>, Failure> {
         let mut body = Vec::new();
         while let Some(piece) = response.chunk().await.map_err(|_| broke_off())? {
-            if body.len() + piece.len() > BODY_BYTES_MAX {
-                return Err(Failure::TooLarge { what: format!("it is over {BODY_BYTES_MAX} bytes") });
+            if body.len() + piece.len() > bytes_max {
+                return Err(Failure::TooLarge { what: format!("it is over {bytes_max} bytes") });
             }
             body.extend_from_slice(&piece);
         }

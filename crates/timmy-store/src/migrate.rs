@@ -11,7 +11,7 @@ use timmy_domain::Timestamp;
 use crate::{StoreError, create};
 
 /// Every step, in order. A step that has been released is never edited.
-const STEPS: [&str; 11] = [
+const STEPS: [&str; 12] = [
     include_str!("../migrations/0001_events.sql"),
     include_str!("../migrations/0002_thoughts.sql"),
     include_str!("../migrations/0003_messages.sql"),
@@ -23,6 +23,7 @@ const STEPS: [&str; 11] = [
     include_str!("../migrations/0009_approvals.sql"),
     include_str!("../migrations/0010_agent.sql"),
     include_str!("../migrations/0011_work.sql"),
+    include_str!("../migrations/0012_router.sql"),
 ];
 
 /// The version of the newest schema.

@@ -3,10 +3,14 @@
 pub(crate) mod access;
 pub(crate) mod approvals;
 mod cursors;
+pub(crate) mod egress;
 mod fewer;
 pub(crate) mod folders;
 pub(crate) mod leases;
 pub(crate) mod messages;
+mod models;
+pub(crate) mod provider_controls;
+pub(crate) mod provider_metrics;
 mod retry;
 pub(crate) mod rules;
 pub(crate) mod runs;

@@ -54,7 +54,7 @@ fn filled(house: &House) -> Store {
             let folder = tx.add_folder("/home/me/kelp", "kelp")?;
             tx.insert_observation(folder.id, ObservationKind::Files, "two files", "a, b")?;
             tx.insert_session(&[9; 32], "csrf-canary", at(1), at(i64::MAX), "session-canary")?;
-            tx.insert_token("phone", "read", &[8; 32])?;
+            tx.insert_token("phone", "read", &[8; 32], None)?;
             tx.set_state("forgotten", "state-canary")?;
             Ok(())
         })

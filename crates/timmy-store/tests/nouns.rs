@@ -262,8 +262,8 @@ fn sessions_and_tokens_come_and_go() {
     assert_eq!(store.write_blocking(move |tx| tx.delete_session(&a)), Ok(false));
     assert_eq!(store.write_blocking(move |tx| tx.delete_session(&b)), Ok(true));
 
-    let token = store.write_blocking(move |tx| tx.insert_token("ci", "read", &a)).unwrap();
-    let taken = store.write_blocking(move |tx| tx.insert_token("ci", "admin", &b));
+    let token = store.write_blocking(move |tx| tx.insert_token("ci", "read", &a, None)).unwrap();
+    let taken = store.write_blocking(move |tx| tx.insert_token("ci", "admin", &b, None));
     assert!(matches!(taken, Err(StoreError::Exists { .. })));
     store.write_blocking(|tx| tx.touch_token("ci", at(3))).unwrap();
     let found = store.read_blocking(move |r| r.token_by_hash(&a)).unwrap().unwrap();
@@ -273,7 +273,7 @@ fn sessions_and_tokens_come_and_go() {
     assert_eq!(store.write_blocking(|tx| tx.revoke_token("ci")), Ok(true));
     assert_eq!(store.write_blocking(|tx| tx.revoke_token("ci")), Ok(false));
     assert_eq!(store.read_blocking(move |r| r.token_by_hash(&a)).unwrap(), None);
-    assert!(store.write_blocking(move |tx| tx.insert_token("ci", "admin", &b)).is_ok());
+    assert!(store.write_blocking(move |tx| tx.insert_token("ci", "admin", &b, None)).is_ok());
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn a_closed_store_opens_again_and_goes_on() {
     assert_eq!(store.last_seq(), 3);
     assert_eq!(store.append_blocking(vec![login(9)]).unwrap(), [4]);
     assert!(wait(store.verify_chain(1)).unwrap().bad.is_none());
-    assert_eq!(store.stats().schema_version, 11);
+    assert_eq!(store.stats().schema_version, 12);
     wait(store.close());
     assert_eq!(store.append_blocking(vec![login(9)]), Err(StoreError::Closed));
     assert_eq!(store.read_blocking(|r| r.last_seq()), Err(StoreError::Closed));
@@ -121,7 +121,7 @@ fn the_database_of_another_program_is_refused() {
 fn a_newer_schema_is_refused() {
     let house = filled(2);
     house.raw().execute_batch("PRAGMA user_version = 99").unwrap();
-    assert_eq!(refused(&house), StoreError::NewerSchema { found: 99, known: 11 });
+    assert_eq!(refused(&house), StoreError::NewerSchema { found: 99, known: 12 });
 }
 
 #[test]

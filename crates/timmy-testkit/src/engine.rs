@@ -47,12 +47,22 @@ pub fn engine(providers: Vec<Arc<dyn Provider>>, settings: Settings) -> Engine {
     engine
 }
 
+/// An engine over a fresh temporary home whose models are asked as `cascade` does, not running yet.
+#[must_use]
+pub fn routed(cascade: Cascade, settings: Settings) -> Engine {
+    let home = TempDir::new().expect("a temporary home");
+    let mut engine = Engine::open_with(home.path(), FakeClock::default(), cascade, settings, Options::default());
+    engine.home = Some(home);
+    engine
+}
+
 /// The same, with the statements of its store noted for `timmy_store::watched`.
 #[must_use]
 pub fn watched(providers: Vec<Arc<dyn Provider>>, settings: Settings) -> Engine {
     let home = TempDir::new().expect("a temporary home");
     let options = Options { watched: true, ..Options::default() };
-    let mut engine = Engine::open_with(home.path(), FakeClock::default(), providers, settings, options);
+    let cascade = Cascade::new(providers);
+    let mut engine = Engine::open_with(home.path(), FakeClock::default(), cascade, settings, options);
     engine.home = Some(home);
     engine
 }
@@ -61,16 +71,10 @@ impl Engine {
     /// An engine over the home at `path`, not running yet.
     #[must_use]
     pub fn open(path: &Path, clock: FakeClock, providers: Vec<Arc<dyn Provider>>, settings: Settings) -> Self {
-        Self::open_with(path, clock, providers, settings, Options::default())
+        Self::open_with(path, clock, Cascade::new(providers), settings, Options::default())
     }
 
-    fn open_with(
-        path: &Path,
-        clock: FakeClock,
-        providers: Vec<Arc<dyn Provider>>,
-        settings: Settings,
-        options: Options,
-    ) -> Self {
+    fn open_with(path: &Path, clock: FakeClock, cascade: Cascade, settings: Settings, options: Options) -> Self {
         // Another start draws other ids, as a real one does.
         let chance = seeded(OPENED.fetch_add(1, Ordering::Relaxed));
         let time = clock.clone();
@@ -78,7 +82,7 @@ impl Engine {
         let store = Store::open(&path.join("timmy.db"), now, chance.source(), options).expect("the store opens");
         let app = App::new(Parts {
             store,
-            cascade: Cascade::new(providers),
+            cascade,
             clock: Arc::new(clock.clone()),
             chance,
             settings,

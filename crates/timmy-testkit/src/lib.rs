@@ -9,5 +9,5 @@ pub mod spoil;
 
 pub use chance::seeded;
 pub use clock::FakeClock;
-pub use engine::{Engine, engine};
+pub use engine::{Engine, engine, routed};
 pub use spoil::spoil;

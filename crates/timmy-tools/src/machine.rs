@@ -1,8 +1,13 @@
 //! What the machine has left: load, memory, disk. Each figure is absent where the system does not tell it.
 
 use std::fs;
+use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::thread;
+
+/// Bytes of a piece of the file by which a disk is measured, and how many there are.
+const SPEED_PIECE_BYTES: usize = 1024 * 1024;
+const SPEED_PIECES: usize = 32;
 
 /// The state of the machine and of this process at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -102,6 +107,38 @@ pub fn measure(path: &Path) -> Machine {
 #[must_use]
 pub fn disk_free_bytes(path: &Path) -> Option<u64> {
     rustix::fs::statvfs(path).ok().map(|d| d.f_bavail.saturating_mul(d.f_frsize))
+}
+
+/// How fast the disk that holds `folder` is read, in bytes a second: a file is written there, taken out of the memory of
+/// the system, and read. `None` when that cannot be done.
+#[must_use]
+pub fn disk_read_bytes_per_second(folder: &Path) -> Option<u64> {
+    let path = folder.join(format!(".speed-{}", std::process::id()));
+    let speed = read_speed(&path);
+    // A file that is gone was never made.
+    let _ = fs::remove_file(&path);
+    speed
+}
+
+fn read_speed(path: &Path) -> Option<u64> {
+    let mut piece = vec![0_u8; SPEED_PIECE_BYTES];
+    // Not zeros, which some disks never write.
+    for (n, byte) in piece.iter_mut().enumerate() {
+        *byte = u8::try_from(n % 251).unwrap_or(0);
+    }
+    let mut file = fs::OpenOptions::new().read(true).write(true).create_new(true).open(path).ok()?;
+    for _ in 0..SPEED_PIECES {
+        file.write_all(&piece).ok()?;
+    }
+    file.sync_all().ok()?;
+    rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).ok()?;
+    file.rewind().ok()?;
+    let began = std::time::Instant::now();
+    for _ in 0..SPEED_PIECES {
+        file.read_exact(&mut piece).ok()?;
+    }
+    let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX).max(1);
+    Some((SPEED_PIECES as u64 * SPEED_PIECE_BYTES as u64).saturating_mul(1_000_000) / micros)
 }
 
 /// The three means of `/proc/loadavg`.

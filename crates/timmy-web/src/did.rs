@@ -32,6 +32,8 @@ pub enum Did {
     Watched(i64),
     /// A folder is no longer watched; its path.
     Unwatched(String),
+    /// A model was removed; its name.
+    ModelRemoved(String),
     /// Thinking is paused, for so many minutes or until it is resumed.
     Paused(Option<u64>),
     /// Thinking goes on; how many minutes the pause would have lasted, when it had an end.
@@ -44,6 +46,19 @@ pub enum Did {
     TaskTakenUp(TaskId),
     /// A task stands elsewhere in the order; where it stood.
     TaskMoved(TaskId, i64, Priority),
+    /// A provider was switched off or on; its name, and whether it is off now.
+    RouterSwitched(String, bool),
+    /// Providers are asked in another order; the owner's order before, empty for that of the settings.
+    RouterOrdered(Vec<String>),
+    /// The rests of a provider are forgotten; its name.
+    RouterReset(String),
+    /// Everything stays here for so many minutes, 0 for no longer; how many minutes of it were left before.
+    Local {
+        /// For how long from now on.
+        minutes: u64,
+        /// For how long before.
+        before: u64,
+    },
     /// One act on several things: how many were changed, and how many could not be.
     Several(u64, u64),
     /// What one act on several things came to, in words, since some of them were refused.
@@ -119,6 +134,22 @@ pub enum Note {
     RuleMade,
     /// A rule was revoked.
     RuleRevoked,
+    /// A model is being fetched.
+    ModelComes,
+    /// Fetching a model was stopped.
+    ModelStopped,
+    /// The house works with another model.
+    ModelUsed,
+    /// A model was switched on or off.
+    ModelSwitched,
+    /// A removed model is back.
+    ModelBack,
+    /// Rests that were forgotten hold again.
+    RestsBack,
+    /// A provider is being tried out.
+    TrialBegun,
+    /// The trial of a provider was given up.
+    TrialStopped,
 }
 
 impl Note {
@@ -164,6 +195,14 @@ impl Note {
         (Self::TookBack, "tookback", "The yes is taken back. It is not done."),
         (Self::RuleMade, "rulemade", "The rule is in force. It stands among your rules, where you can revoke it."),
         (Self::RuleRevoked, "rulerevoked", "The rule is revoked. Timmy asks again."),
+        (Self::ModelComes, "modelcomes", "The model comes. It is checked before it is used."),
+        (Self::ModelStopped, "modelstopped", "Stopped. What came stays, and the next time goes on from there."),
+        (Self::ModelUsed, "modelused", "Timmy works with this model, wherever a provider has it."),
+        (Self::ModelSwitched, "modelswitched", "The model is switched."),
+        (Self::ModelBack, "modelback", "The model is back."),
+        (Self::RestsBack, "restsback", "It rests as it did before."),
+        (Self::TrialBegun, "trial", "It is asked one small question. Its rung shows how it goes."),
+        (Self::TrialStopped, "trialstop", "The trial is given up."),
     ];
 
     fn row(self) -> (&'static str, &'static str) {
@@ -195,6 +234,10 @@ impl Undo {
     fn task(id: &TaskId, verb: &str) -> Self {
         // With a list to draw anew; on the page of a task the redirect is followed without a script.
         Self { target: "#tasks".to_owned(), ..Self::new(format!("/tasks/{id}/{verb}")) }.with("query", &"")
+    }
+
+    fn router(route: &str) -> Self {
+        Self { target: "#ladder".to_owned(), ..Self::new(route.to_owned()) }
     }
 
     fn thought(id: &ThoughtId, verb: &str) -> Self {
@@ -244,6 +287,7 @@ impl Did {
             Self::Unfewer(_) => "The wish for fewer is taken back.".to_owned(),
             Self::Watched(_) => "Timmy watches the folder.".to_owned(),
             Self::Unwatched(path) => format!("Timmy no longer watches {path}."),
+            Self::ModelRemoved(name) => format!("The model {name} is removed."),
             Self::Paused(Some(minutes)) => format!("Thinking is paused for {}.", length(*minutes)),
             Self::Paused(None) => "Thinking is paused until you resume it.".to_owned(),
             Self::Resumed(_) => "Timmy thinks again.".to_owned(),
@@ -251,6 +295,12 @@ impl Did {
             Self::TaskAside(_) => "The task is laid aside.".to_owned(),
             Self::TaskTakenUp(_) => "The task takes its turn again.".to_owned(),
             Self::TaskMoved(..) => "The task stands elsewhere in the order.".to_owned(),
+            Self::RouterSwitched(name, true) => format!("{name} is switched off and not asked."),
+            Self::RouterSwitched(name, false) => format!("{name} is switched on."),
+            Self::RouterOrdered(_) => "Providers are asked in another order.".to_owned(),
+            Self::RouterReset(name) => format!("The rests of {name} are forgotten. It is asked again."),
+            Self::Local { minutes: 0, .. } => "Providers elsewhere may be asked again.".to_owned(),
+            Self::Local { minutes, .. } => format!("Everything stays on this machine for {}.", length(*minutes)),
             Self::Several(0, 0) => "Nothing was chosen, so nothing was changed.".to_owned(),
             Self::Several(changed, 0) => format!("{} done with what you chose.", plural(*changed, "act", "acts")),
             Self::Several(changed, refused) => {
@@ -271,6 +321,7 @@ impl Did {
             Self::Unfewer(id) => Undo::thought(id, "fewer"),
             Self::Watched(id) => Undo::new(format!("/watch/{id}/remove")),
             Self::Unwatched(path) => Undo::new("/watch/add".to_owned()).with("path", path),
+            Self::ModelRemoved(name) => Undo::new("/models/restore".to_owned()).with("name", name),
             Self::Paused(_) => Undo::new("/thinking/resume".to_owned()),
             Self::Resumed(None) => Undo::new("/thinking/pause".to_owned()),
             Self::Resumed(Some(minutes)) => Undo::new("/thinking/pause".to_owned()).with("minutes", minutes),
@@ -280,6 +331,12 @@ impl Did {
             Self::TaskMoved(id, position, priority) => {
                 Undo::task(id, "put").with("position", position).with("priority", priority)
             }
+            Self::RouterSwitched(name, off) => {
+                Undo::router("/router/switch").with(if *off { "on" } else { "off" }, name)
+            }
+            Self::RouterOrdered(before) => Undo::router("/router/order").with("names", &before.join(",")),
+            Self::RouterReset(name) => Undo::router("/router/unreset").with("name", name),
+            Self::Local { before, .. } => Undo::router("/router/local").with("minutes", before),
             Self::Several(..) | Self::Told(_) | Self::Note(_) => return None,
         })
     }
@@ -299,9 +356,9 @@ impl Did {
                 format!("unwatched.{hex}")
             }
             Self::Unwatched(_) => String::new(),
-            Self::Told(words) => {
-                let hex: String = words.bytes().map(|b| format!("{b:02x}")).collect();
-                format!("told.{hex}")
+            Self::Told(words) => format!("told.{}", hex(words)),
+            Self::ModelRemoved(name) => {
+                format!("modelremoved.{}", hex(name))
             }
             Self::Paused(m) => format!("paused.{}", minutes(m)),
             Self::Resumed(m) => format!("resumed.{}", minutes(m)),
@@ -309,6 +366,10 @@ impl Did {
             Self::TaskAside(id) => format!("taskaside.{id}"),
             Self::TaskTakenUp(id) => format!("taskup.{id}"),
             Self::TaskMoved(id, position, priority) => format!("taskmoved.{id}_{position}_{priority}"),
+            Self::RouterSwitched(name, off) => format!("{}.{}", if *off { "routeoff" } else { "routeon" }, hex(name)),
+            Self::RouterOrdered(before) => format!("routeorder.{}", hex(&before.join(","))),
+            Self::RouterReset(name) => format!("routereset.{}", hex(name)),
+            Self::Local { minutes, before } => format!("local.{minutes}_{before}"),
             Self::Several(changed, refused) => format!("several.{changed}_{refused}"),
             Self::Note(note) => format!("note.{}", note.row().0),
         }
@@ -328,6 +389,7 @@ impl Did {
             "watched" => Self::Watched(of.parse().ok()?),
             "unwatched" => Self::Unwatched(unhex(of)?),
             "told" => Self::Told(unhex(of)?),
+            "modelremoved" => Self::ModelRemoved(unhex(of)?),
             "paused" => Self::Paused(minutes()?),
             "resumed" => Self::Resumed(minutes()?),
             "taskpaused" => Self::TaskPaused(of.parse().ok()?),
@@ -337,6 +399,17 @@ impl Did {
                 let mut parts = of.split('_');
                 let mut next = || parts.next();
                 Self::TaskMoved(next()?.parse().ok()?, next()?.parse().ok()?, next()?.parse().ok()?)
+            }
+            "routeoff" => Self::RouterSwitched(unhex(of)?, true),
+            "routeon" => Self::RouterSwitched(unhex(of)?, false),
+            "routeorder" => {
+                let names = unhex(of)?;
+                Self::RouterOrdered(names.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect())
+            }
+            "routereset" => Self::RouterReset(unhex(of)?),
+            "local" => {
+                let (minutes, before) = of.split_once('_')?;
+                Self::Local { minutes: minutes.parse().ok()?, before: before.parse().ok()? }
             }
             "several" => {
                 let (changed, refused) = of.split_once('_')?;
@@ -400,6 +473,10 @@ fn ascii(json: &str) -> String {
     out
 }
 
+fn hex(text: &str) -> String {
+    text.bytes().map(|b| format!("{b:02x}")).collect()
+}
+
 fn unhex(text: &str) -> Option<String> {
     if text.len() > 2 * PATH_BYTES_MAX || !text.len().is_multiple_of(2) || !text.is_ascii() {
         return None;
@@ -433,6 +510,13 @@ mod tests {
             Did::TaskMoved(task, -5, Priority::High),
             Did::Several(2, 1),
             Did::several(2, 1, &[("Größe".to_owned(), "It is vetoed, so “approve” does not fit.".to_owned())]),
+            Did::RouterSwitched("ollama".to_owned(), true),
+            Did::RouterSwitched("my-server".to_owned(), false),
+            Did::RouterOrdered(Vec::new()),
+            Did::RouterOrdered(vec!["engine".to_owned(), "ollama".to_owned()]),
+            Did::RouterReset("ollama".to_owned()),
+            Did::Local { minutes: 60, before: 0 },
+            Did::Local { minutes: 0, before: 41 },
         ];
         all.extend(Note::ALL.iter().map(|(note, _, _)| Did::Note(*note)));
         all

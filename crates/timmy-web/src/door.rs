@@ -172,13 +172,20 @@ async fn known(web: &Web, request: &Parts) -> Result<(Option<Who>, Origin), Prob
     let needed = match (door, acts) {
         (Door::Admin, _) => Scope::Admin,
         (Door::Reader, _) => Scope::Read,
+        (Door::Models, true) => Scope::Models,
         (_, true) => Scope::Operate,
         (_, false) => Scope::Read,
     };
-    if who.principal.scope < needed {
+    if !may(who.principal.scope, door, needed) {
         return Err(forbidden_scope(needed));
     }
     Ok((Some(who), origin))
+}
+
+/// Whether somebody with `scope` comes through `door`, where `needed` is asked for.
+fn may(scope: Scope, door: Door, needed: Scope) -> bool {
+    // Whoever may ask the models may see which there are.
+    scope.covers(needed) || (door == Door::Models && scope == Scope::Models)
 }
 
 /// Bytes a body may hold. A stranger has nothing long to say: many connections at once must not fill the memory.

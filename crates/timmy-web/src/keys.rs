@@ -15,6 +15,8 @@ pub enum Place {
     Task,
     /// On the question that has the focus.
     Approval,
+    /// On the provider of models that has the focus.
+    Rung,
     /// On Home.
     Home,
     /// On the list of thoughts.
@@ -25,12 +27,13 @@ pub enum Place {
 
 impl Place {
     /// All of them, in the order of the sheet.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Everywhere,
         Self::Row,
         Self::Thought,
         Self::Task,
         Self::Approval,
+        Self::Rung,
         Self::Home,
         Self::Thoughts,
         Self::Events,
@@ -45,6 +48,7 @@ impl Place {
             Self::Thought => "On a thought",
             Self::Task => "On a task",
             Self::Approval => "On a question",
+            Self::Rung => "On a provider",
             Self::Home => "On Home",
             Self::Thoughts => "On Thoughts",
             Self::Events => "On Events",
@@ -58,14 +62,14 @@ impl Place {
             Self::Home => "/",
             Self::Thoughts => "/thinking",
             Self::Events => "/swarm/events",
-            Self::Everywhere | Self::Row | Self::Thought | Self::Task | Self::Approval => "",
+            Self::Everywhere | Self::Row | Self::Thought | Self::Task | Self::Approval | Self::Rung => "",
         }
     }
 
     /// Whether it acts on the row that has the focus.
     #[must_use]
     pub const fn is_row(self) -> bool {
-        matches!(self, Self::Row | Self::Thought | Self::Task | Self::Approval)
+        matches!(self, Self::Row | Self::Thought | Self::Task | Self::Approval | Self::Rung)
     }
 
     /// The keys that act here, in the order of the table.
@@ -113,6 +117,7 @@ pub const KEYS: &[Key] = &[
     key("undo", &["u"], Place::Everywhere, "Undo the last act, while it is offered"),
     key("stop", &["z"], Place::Everywhere, "Stop the thought or answer in the making"),
     key("live", &["p"], Place::Everywhere, "Pause live updates, or go on"),
+    key("local", &["L"], Place::Everywhere, "Keep everything on this machine for 1 h"),
     key("side", &["\\"], Place::Everywhere, "Make the side narrow or wide"),
     key("density", &["d"], Place::Everywhere, "Make rows compact or comfortable"),
     key("down", &["j", "ArrowDown"], Place::Row, "Next row"),
@@ -123,14 +128,17 @@ pub const KEYS: &[Key] = &[
     key("why", &["y"], Place::Row, "Show what led to it"),
     key("copy", &["#"], Place::Row, "Copy its id"),
     key("back", &["Escape"], Place::Row, "Leave the row; close what is open"),
+    key("raise", &["K"], Place::Row, "Put it before the one above, where the order is yours"),
+    key("lower", &["J"], Place::Row, "Put it behind the one below, where the order is yours"),
     key("keep", &["f"], Place::Thought, "Keep it, or release it"),
     key("fewer", &["-"], Place::Thought, "Fewer like it, or take that back"),
     key("reply", &["r"], Place::Thought, "Reply to it in Talk"),
-    key("raise", &["K"], Place::Task, "Put it before the one above"),
-    key("lower", &["J"], Place::Task, "Put it behind the one below"),
     key("choose", &["b"], Place::Task, "Choose it, or not"),
     key("approve", &["o"], Place::Approval, "Say yes; asks once more"),
     key("reject", &["v"], Place::Approval, "Say no, with a reason"),
+    key("trial", &["T"], Place::Rung, "Try it out with one small question, or give that up"),
+    key("toggle", &["O"], Place::Rung, "Switch it off or on"),
+    key("heal", &["B"], Place::Rung, "Reset its circuit"),
     key("hour", &[" "], Place::Home, "Pause thinking for 1 h, or resume it"),
     key("newest", &["Home"], Place::Thoughts, "Show the thoughts that came meanwhile"),
     key("around", &["w"], Place::Events, "Show the 30 seconds around it"),

@@ -131,6 +131,22 @@ pub const PAGES: &[Page] = &[
         blurb: "Everything that happened, with its cause.",
     },
     Page {
+        route: "/router/status",
+        group: Group::Systems,
+        key: 'r',
+        icon: "rows",
+        title: "Router",
+        blurb: "Who answers, in which order, and what leaves this machine for it.",
+    },
+    Page {
+        route: "/models",
+        group: Group::Systems,
+        key: 'm',
+        icon: "mind",
+        title: "Models",
+        blurb: "Which models are here, which come, and which there are to get.",
+    },
+    Page {
         route: "/health/page",
         group: Group::Systems,
         key: 'u',

@@ -17,6 +17,8 @@ pub enum Door {
     Owner,
     /// Whoever is logged in; the handler asks for more where what is said changes something.
     Reader,
+    /// Whoever may ask the models: looking needs the scope `models` or `read`, asking `models` or `operate`.
+    Models,
     /// Whoever has the scope `admin`.
     Admin,
 }
@@ -27,6 +29,7 @@ impl fmt::Display for Door {
             Self::Open => "anybody",
             Self::Owner => "logged in: `read` to look, `operate` to act",
             Self::Reader => "logged in: `read`, and `operate` for what changes something",
+            Self::Models => "logged in: `models` or `read` to look, `models` or `operate` to ask",
             Self::Admin => "`admin`",
         })
     }
@@ -118,6 +121,18 @@ table! {
     Owner "/watch/add" { POST pages::watch::add }
     Owner "/watch/rows" { GET pages::watch::rows }
     Owner "/watch/{id}/remove" { POST pages::watch::remove }
+    Owner "/router/status" { GET pages::router::status }
+    Owner "/router/status.md" { GET pages::router::status }
+    Owner "/router/status/ladder" { GET pages::router::ladder }
+    Owner "/router/status/log" { GET pages::router::log }
+    Owner "/router/move" { POST pages::router::act::shift }
+    Owner "/router/order" { POST pages::router::act::order }
+    Owner "/router/switch" { POST pages::router::act::switch }
+    Owner "/router/reset" { POST pages::router::act::reset }
+    Owner "/router/unreset" { POST pages::router::act::unreset }
+    Owner "/router/local" { POST pages::router::act::local }
+    Owner "/router/test" { POST pages::router::act::test }
+    Owner "/router/stop" { POST pages::router::act::stop }
     Owner "/tasks" { GET pages::tasks::tasks }
     Owner "/tasks.md" { GET pages::tasks::tasks }
     Owner "/tasks/rows" { GET pages::tasks::rows }
@@ -140,6 +155,14 @@ table! {
     Owner "/tasks/{id}/send-back" { POST pages::tasks::artifacts::send_back }
     Owner "/tasks/{id}/artifacts/{n}/file" { GET pages::tasks::artifacts::file }
     Owner "/tasks/{id}/artifacts/{n}/rate" { POST pages::tasks::artifacts::rate }
+    Owner "/models" { GET pages::library::models }
+    Owner "/models.md" { GET pages::library::models }
+    Owner "/models/pull" { POST pages::library::pull }
+    Owner "/models/cancel" { POST pages::library::cancel }
+    Owner "/models/use" { POST pages::library::choose }
+    Owner "/models/switch" { POST pages::library::switch }
+    Owner "/models/remove" { POST pages::library::remove }
+    Owner "/models/restore" { POST pages::library::restore }
     Owner "/agents" { GET pages::tasks::agents_page }
     Owner "/agents.md" { GET pages::tasks::agents_page }
     Owner "/approvals" { GET pages::approvals::approvals }
@@ -185,6 +208,21 @@ table! {
     Owner "/api/watch/{which}" { DELETE api::watch::remove }
     Owner "/api/v1/router/providers" { GET api::router::providers }
     Owner "/api/v1/router/complete" { POST api::router::complete }
+    Owner "/api/v1/router/status" { GET api::router::desk::status }
+    Owner "/api/v1/router/metrics" { GET api::router::desk::metrics }
+    Owner "/api/v1/router/config" { GET api::router::desk::config }
+    Owner "/api/v1/router/egress" { GET api::router::desk::egress }
+    Owner "/api/v1/router/explain" { GET api::router::explain::explain }
+    Owner "/api/v1/router/providers/{name}/test" { POST api::router::explain::test }
+    Owner "/api/v1/router/order" { POST api::router::desk::order }
+    Owner "/api/v1/router/local-only" { POST api::router::desk::local_only }
+    Owner "/api/v1/router/health-check" { POST api::router::desk::health_check }
+    Owner "/api/v1/router/providers/{name}/control" { POST api::router::desk::control }
+    Models "/v1/models" { GET api::gateway::models }
+    Models "/v1/models/{id}" { GET api::gateway::model }
+    Models "/v1/chat/completions" { POST api::gateway::chat }
+    Models "/v1/completions" { POST api::gateway::complete }
+    Models "/v1/embeddings" { POST api::gateway::embed }
     Owner "/thinking/api" { GET api::thinking::thoughts }
     Owner "/thinking/api/inject" { POST api::thinking::inject }
     Owner "/thinking/api/think" { POST api::thinking::think }
@@ -233,6 +271,19 @@ table! {
     Owner "/api/queue/status" { GET api::tasks::status }
     Owner "/api/queue/position/{id}" { GET api::tasks::position }
     Owner "/api/queue/agent/{name}" { GET api::tasks::agent }
+    Owner "/api/v1/models" { GET api::models::models, POST api::models::register }
+    Admin "/api/v1/models/import" { POST api::models::import }
+    Owner "/api/v1/models/catalogue" { GET api::models::catalogue }
+    Owner "/api/v1/models/found" { GET api::models::found }
+    Owner "/api/v1/models/roles/{role}" { GET api::models::of_role }
+    Owner "/api/v1/models/assignments/all" { GET api::models::assignments }
+    Owner "/api/v1/models/assignments" { POST api::models::assign }
+    Owner "/api/v1/models/assignments/{agent}" { DELETE api::models::unassign }
+    Owner "/api/v1/models/pulls" { GET api::models::pulls, POST api::models::pull }
+    Owner "/api/v1/models/pulls/{name}" { GET api::models::one_pull, DELETE api::models::cancel }
+    Owner "/api/v1/models/{name}" { GET api::models::model, DELETE api::models::remove }
+    Owner "/api/v1/models/{name}/active" { PATCH api::models::switch }
+    Owner "/api/v1/models/{name}/restore" { POST api::models::restore }
     Owner "/api/rules" { GET api::rules::rules, POST api::rules::create }
     Owner "/api/rules/preview" { POST api::rules::preview }
     Owner "/api/rules/suggestions" { GET api::rules::suggestions }
@@ -285,6 +336,7 @@ mod tests {
                 "/api/login/code",
                 "/api/login/password",
                 "/settings/password",
+                "/api/v1/models/import",
                 "/api/sessions",
                 "/api/sessions/{id}",
                 "/api/tokens",

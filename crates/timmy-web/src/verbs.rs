@@ -115,6 +115,27 @@ pub const VERBS: &[Verb] = &[
         }),
     ),
     verb("Decide what waits", "approve reject approval yes no", "waiting", "timmy approvals", Act::Go("/approvals")),
+    verb(
+        "Local only for 1 h",
+        "privacy offline panic remote router",
+        "lock",
+        "timmy router local-only 60",
+        Act::Do("/router/local", &[("minutes", "60")]),
+    ),
+    verb(
+        "Ask providers elsewhere again",
+        "local only end remote router",
+        "remote",
+        "timmy router local-only 0",
+        Act::Do("/router/local", &[("minutes", "0")]),
+    ),
+    verb(
+        "See who would answer",
+        "what if router explain",
+        "search",
+        "timmy router explain",
+        Act::Go("/router/status#what-if"),
+    ),
     verb("Stop watching a folder", "remove unwatch", "folder", "timmy watch remove DIR", Act::Go("/settings#folders")),
     verb(
         "Make a token",

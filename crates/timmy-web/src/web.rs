@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::api::gateway::CALLS_MAX;
 use crate::desk::Desk;
 use crate::guard::Hosts;
 use crate::live::ring::Ring;
@@ -84,6 +85,8 @@ pub struct Inside {
     pub tallies: Tallies,
     /// Places for exports of the log.
     pub exports: Arc<Semaphore>,
+    /// Places for calls of the gateway.
+    pub gateway: Arc<Semaphore>,
     /// Held while the whole chain is verified: once at a time.
     pub verifying: tokio::sync::Mutex<()>,
 }
@@ -119,6 +122,7 @@ impl Web {
             newest: Newest::default(),
             tallies: Tallies::default(),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
+            gateway: Arc::new(Semaphore::new(CALLS_MAX)),
             verifying: tokio::sync::Mutex::new(()),
         }))
     }

@@ -127,5 +127,9 @@
       const s = Math.max(0, Math.ceil((el.until - Date.now()) / 1000));
       if (s) el.textContent = `${s} s`; else el.closest("p").textContent = "Very risky. A yes counts now.";
     }
+    for (const el of $$("[data-until]")) {
+      const s = Math.max(0, Math.round((Date.parse(el.dataset.until) - Date.now()) / 1000));
+      el.textContent = s < 60 ? `, in ${s} s` : `, in ${Math.floor(s / 60)} min ${s % 60} s`;
+    }
   }, 1000);
 })();

@@ -124,6 +124,7 @@
     unlike: r => narrow(r, true),
     same: r => same(r, 1),
     before: r => same(r, -1),
+    local: () => window.timmy.send("/router/local", { minutes: 60 }, "#ladder"),
     choose: r => { const box = $("input[name=id]", r); box?.click(); return Boolean(box); },
     newest: () => { const b = $("[data-pill]:not([hidden])"); b?.click(); return Boolean(b); },
   };

@@ -52,8 +52,8 @@
   const wants = (slot, name) => slot.dataset.live.split(" ").some(p => fits(p, name));
   const patterns = () => [...new Set(slots().flatMap(s => s.dataset.live.split(" ")))];
   /* What is open from the start keeps nothing back; what was opened, or typed into, is in use. */
-  /* A button that is found again by its id does not keep a part from being drawn anew. */
-  const onButton = slot => slot.contains(document.activeElement) && document.activeElement.matches("button[id]");
+  /* A button or a row that is found again by its id does not keep a part from being drawn anew. */
+  const onButton = slot => slot.contains(document.activeElement) && document.activeElement.matches("button[id], [data-row][id]");
   const busy = (slot, lax) => slot.contains(document.activeElement) && document.activeElement !== document.body && !(lax && onButton(slot))
     || $$("input:not([type=hidden]), textarea", slot).some(f => f.value !== f.defaultValue || f.checked !== f.defaultChecked)
     || $("details[open]:not([data-open])", slot) || $(".htmx-request", slot);
@@ -94,7 +94,9 @@
     const held = onButton(slot) ? document.activeElement.id : "";
     if (whole) slot.replaceWith(whole); else slot.replaceChildren(part);
     window.htmx?.process(whole || slot);
-    if (held) document.getElementById(held)?.focus({ preventScroll: true });
+    const again = held ? document.getElementById(held) : null;
+    if (again?.matches("[data-row]")) again.tabIndex = -1;
+    again?.focus({ preventScroll: true });
   };
 
   /* --- rows --- */

@@ -9,6 +9,7 @@ use timmy_core::settings::{
 };
 use timmy_domain::settings::{KeyInfo, Section, Value};
 use timmy_domain::text::one_line;
+use timmy_engine::EngineSettings;
 use timmy_llm::{CascadeSettings, OllamaSettings, ScriptedSettings};
 use timmy_tools::mcp::Server;
 use timmy_web::settings::{FeedSettings, ServerSettings};
@@ -93,6 +94,8 @@ pub struct Config {
     pub cascade: CascadeSettings,
     /// The Ollama server.
     pub ollama: OllamaSettings,
+    /// The engine: models that run inside Timmy.
+    pub engine: EngineSettings,
     /// The scripted provider.
     pub scripted: ScriptedSettings,
     /// The always-on thinking loop.
@@ -172,11 +175,12 @@ pub struct Inputs {
 
 impl Config {
     /// All sections: one line each.
-    pub fn sections(&mut self) -> [&mut dyn AnySection; 17] {
+    pub fn sections(&mut self) -> [&mut dyn AnySection; 18] {
         [
             &mut self.server,
             &mut self.cascade,
             &mut self.ollama,
+            &mut self.engine,
             &mut self.scripted,
             &mut self.thinking,
             &mut self.talk,
@@ -254,7 +258,7 @@ impl Config {
 
     /// What no single key can check: names of providers, and keys that only make sense together.
     fn check_names(&self, faults: &mut Vec<String>) {
-        let mut known: Vec<&str> = vec!["ollama", "scripted", "reflex"];
+        let mut known: Vec<&str> = vec!["ollama", "engine", "scripted", "replay", "reflex"];
         known.extend(self.providers.keys().map(String::as_str));
         for name in &self.cascade.providers {
             if !known.contains(&name.as_str()) {
@@ -268,6 +272,9 @@ impl Config {
                 "[cascade] prefer: {}",
                 unknown("provider of [cascade] providers", &self.cascade.prefer, &preferable)
             ));
+        }
+        if let Err(why) = timmy_llm::Rules::of(&self.cascade) {
+            faults.push(why);
         }
         if self.thinking.quiet_from.is_empty() != self.thinking.quiet_until.is_empty() {
             faults.push("[thinking] quiet_from and quiet_until: set both for quiet hours, or neither".to_owned());

@@ -89,6 +89,12 @@ impl Home {
         self.path.join("mind")
     }
 
+    /// The folder for model files of the engine.
+    #[must_use]
+    pub fn models(&self) -> PathBuf {
+        self.path.join("models")
+    }
+
     /// The configuration file; it need not exist.
     #[must_use]
     pub fn config(&self) -> PathBuf {
@@ -223,6 +229,14 @@ fn unwritable(error: &std::io::Error) -> bool {
 #[must_use]
 pub fn user_home() -> Option<PathBuf> {
     env_path("HOME")
+}
+
+/// Where Ollama keeps its models: where its own variable says, in the user's home, or where its service has them.
+#[must_use]
+pub fn ollama_folders() -> Vec<PathBuf> {
+    let own = user_home().map(|home| home.join(".ollama/models"));
+    let service = ["/usr/share/ollama/.ollama/models", "/var/lib/ollama/.ollama/models"].map(PathBuf::from);
+    env_path("OLLAMA_MODELS").into_iter().chain(own).chain(service).collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "the binary is the one place that reads the environment")]

@@ -8,13 +8,16 @@ use timmy_core::chance::Chance;
 use timmy_core::clock::Clock;
 use timmy_core::{App, Parts, restore};
 use timmy_domain::Secret;
-use timmy_llm::{Cascade, Ollama, OpenAi, OpenAiSettings, Provider, Reflex, Scripted};
+use timmy_engine::{EngineParts, EngineProvider, Places};
+use timmy_llm::{
+    Anthropic, BadAddress, Cascade, Ollama, OpenAi, Provider, Recorder, Reflex, Replay, Rules, Scripted, Speaks,
+};
 use timmy_store::{Options, Store};
 
 use crate::clock::SystemClock;
 use crate::commands::refused;
 use crate::config::desk::Flags;
-use crate::config::{Config, Inputs, fill, opens_home};
+use crate::config::{Config, Inputs, ProviderSettings, fill, opens_home};
 use crate::home::{self, Home};
 
 /// The version of this binary.
@@ -22,6 +25,9 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Bytes of a configuration file that are read; one more than it may have, so that a longer one is noticed.
 const CONFIG_BYTES_MAX: u64 = 256 * 1024 + 1;
+
+/// The file of recorded calls, in the home.
+const TRAFFIC_FILE: &str = "traffic.jsonl";
 
 /// Reads the configuration of `home` with `flags` on top.
 ///
@@ -71,11 +77,12 @@ pub fn chance() -> Result<Chance> {
     })))
 }
 
-/// The providers in the order of the configuration.
+/// The providers in the order of the configuration, the engine with the models of `home`. `traffic` is the file of recorded calls; without one nothing is
+/// recorded, and the provider that answers from it is left out.
 ///
 /// # Errors
 /// When a provider cannot be made, such as one with an address that is none.
-pub fn cascade(config: &Config) -> Result<Cascade> {
+pub fn cascade(home: &Home, config: &Config, traffic: Option<&Path>) -> Result<Cascade> {
     let mut names = config.cascade.providers.clone();
     if let Some(at) = names.iter().position(|n| *n == config.cascade.prefer) {
         let first = names.remove(at);
@@ -85,24 +92,59 @@ pub fn cascade(config: &Config) -> Result<Cascade> {
     for name in &names {
         providers.push(match name.as_str() {
             "ollama" => Arc::new(Ollama::new(&config.ollama).map_err(|e| anyhow::anyhow!("[ollama] url: {e}"))?),
+            "engine" => Arc::new(engine_provider(home, config)?),
             "scripted" => Arc::new(Scripted::new(&config.scripted)),
             "reflex" => Arc::new(Reflex::new(&config.ollama.model)),
+            "replay" => match traffic {
+                Some(path) => {
+                    Arc::new(Replay::open(path).with_context(|| format!("cannot read the record {}", path.display()))?)
+                }
+                None => continue,
+            },
             other => {
                 let Some(p) = config.providers.get(other) else { bail!("unknown provider {other:?}") };
-                let settings = OpenAiSettings {
-                    name: p.name.clone(),
-                    url: p.url.clone(),
-                    model: p.model.clone(),
-                    place: p.place.clone(),
-                };
-                Arc::new(
-                    OpenAi::new(&settings, p.api_key.clone())
-                        .map_err(|e| anyhow::anyhow!("[provider.{other}] url: {e}"))?,
-                )
+                api(p).map_err(|e| anyhow::anyhow!("[provider.{other}] url: {e}"))?
             }
         });
     }
-    Ok(Cascade::new(providers))
+    Ok(Cascade::with(providers, rules(config, traffic)?))
+}
+
+/// Models that run in a worker of this program.
+fn engine_provider(home: &Home, config: &Config) -> Result<EngineProvider> {
+    let program = std::env::current_exe().context("this program does not know where it lies")?;
+    let places = Places { models: home.models(), ollama: home::ollama_folders() };
+    let mut seed = [0; 8];
+    getrandom::fill(&mut seed).context("the system gives no randomness")?;
+    Ok(EngineProvider::new(&config.engine, EngineParts { program, places, seed: u64::from_le_bytes(seed) }))
+}
+
+/// What the cascade goes by.
+fn rules(config: &Config, traffic: Option<&Path>) -> Result<Rules> {
+    let mut rules = Rules::of(&config.cascade).map_err(|why| anyhow::anyhow!(why))?;
+    rules.made_of = config.providers.iter().map(|(name, p)| (name.clone(), made_of(p))).collect();
+    if let Some(path) = traffic.filter(|_| config.cascade.record) {
+        let recorder = Recorder::open(path).with_context(|| format!("cannot write the record {}", path.display()))?;
+        rules.recorder = Some(recorder);
+    }
+    Ok(rules)
+}
+
+/// A number that is another one when the settings of a provider change, its key included.
+fn made_of(provider: &ProviderSettings) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    (&provider.kind, &provider.url, &provider.model, &provider.place, provider.api_key.expose()).hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The provider behind an API that `p` describes.
+fn api(p: &ProviderSettings) -> Result<Arc<dyn Provider>, BadAddress> {
+    let (settings, key) = (p.api(), p.api_key.clone());
+    Ok(match settings.preset().speaks {
+        Speaks::OpenAi => Arc::new(OpenAi::new(&settings, key)?),
+        Speaks::Anthropic => Arc::new(Anthropic::new(&settings, key)?),
+    })
 }
 
 /// Opens the store of `home`.
@@ -135,7 +177,7 @@ pub fn engine(home: &Home, config: &Config, run_token: Secret) -> Result<App> {
     let store = open_store(home, &clock, &chance)?;
     Ok(App::new(Parts {
         store,
-        cascade: cascade(config)?,
+        cascade: cascade(home, config, Some(&home.path.join(TRAFFIC_FILE)))?,
         clock,
         chance,
         settings: config.engine(),

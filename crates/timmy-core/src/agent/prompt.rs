@@ -3,7 +3,7 @@
 use timmy_domain::Sensitivity;
 use timmy_domain::task::Task;
 use timmy_domain::text::{cut, tokens_estimate};
-use timmy_llm::{Brief, ChatMessage, ChatRequest, Part, Role, TaskClass, ToolCall, ToolSpec};
+use timmy_llm::{Brief, ChatMessage, ChatRequest, Part, Role, Sampling, TaskClass, ToolCall, ToolSpec};
 use timmy_tools::tool::ToolSpec as Tool;
 
 use super::machine::{Run, Turn};
@@ -48,6 +48,7 @@ pub fn request(
         max_tokens: ANSWER_TOKENS_MAX,
         temperature: Some(0.0),
         model: None,
+        sampling: Sampling::default(),
         brief: Brief::default(),
     }
 }
@@ -64,7 +65,7 @@ fn offered(tool: &Tool) -> ToolSpec {
 
 fn message(role: Role, text: String, sensitivity: Sensitivity) -> ChatMessage {
     let parts = vec![Part { text, sensitivity, droppable: false }];
-    ChatMessage { role, parts, tool_calls: Vec::new(), tool_call_id: None }
+    ChatMessage { role, parts, tool_calls: Vec::new(), tool_call_id: None, images: Vec::new() }
 }
 
 fn spoken(turn: &Turn, label: Sensitivity) -> ChatMessage {

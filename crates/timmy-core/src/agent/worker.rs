@@ -41,8 +41,6 @@ use crate::work::queue::Queue;
 const KINDS: [&str; 5] = ["task_request", "external", "internal", "escalation", "chat_response"];
 /// Seconds one answer of the model may take.
 const MODEL_SECONDS: u64 = 180;
-/// What a remote answer counts, in millionths of a US dollar: no provider of this version says what it charges.
-const UNPRICED_MICROS: u64 = 0;
 /// Seconds one call of a tool may take.
 const TOOL_SECONDS: u64 = 120;
 /// Hours a plan is good: longer than a question to the owner, so that a late yes still fits it.
@@ -66,10 +64,10 @@ pub struct Agent {
     price: fn(&Answer) -> u64,
 }
 
-/// What an answer cost, in millionths of a US dollar: what is made on this machine costs nothing.
+/// What an answer cost with all its attempts, in millionths of a US dollar, by the prices of the router.
 #[must_use]
 pub fn cost_micros(answer: &Answer) -> u64 {
-    if answer.place == Place::Remote { UNPRICED_MICROS } else { 0 }
+    answer.cost_micros
 }
 
 /// What came of an effect, with what is to be written down; or a fault of the house.
@@ -251,6 +249,7 @@ impl Agent {
             deadline: Instant::now() + Duration::from_secs(MODEL_SECONDS),
             first_word_by: None,
             deltas: None,
+            manner: timmy_llm::Manner { task: job.taken.task.id.to_string(), ..timmy_llm::Manner::default() },
         };
         match self.ctx.ask("task", &request, &call).await {
             Ok(answer) if answer.place == Place::Reflex => {

@@ -2,7 +2,7 @@
 
 use timmy_domain::text::{clean, cut};
 use timmy_domain::thought::{THOUGHT_CHARS_MAX, Thought};
-use timmy_llm::{Brief, ChatMessage, ChatRequest, Part, Role, TaskClass};
+use timmy_llm::{Brief, ChatMessage, ChatRequest, Part, Role, Sampling, TaskClass};
 
 use super::seed::Seed;
 use crate::scene::quoted;
@@ -50,7 +50,8 @@ pub fn request(
         user.push(part(quoted(&seed.outside), made));
     }
     user.push(part("\nNow think.".to_owned(), own));
-    let message = |role, parts| ChatMessage { role, parts, tool_calls: Vec::new(), tool_call_id: None };
+    let message =
+        |role, parts| ChatMessage { role, parts, tool_calls: Vec::new(), tool_call_id: None, images: Vec::new() };
     ChatRequest {
         messages: vec![message(Role::System, system), message(Role::User, user)],
         tools: Vec::new(),
@@ -58,6 +59,7 @@ pub fn request(
         max_tokens: u32::try_from(settings.thinking.max_tokens).unwrap_or(u32::MAX),
         temperature: None,
         model: None,
+        sampling: Sampling::default(),
         brief,
     }
 }

@@ -9,7 +9,7 @@ use timmy_domain::message::{Message, MessageStatus};
 use timmy_domain::text::clean;
 use timmy_domain::thought::Thought;
 use timmy_domain::{Event, MessageId, Record, Seq};
-use timmy_llm::{Answer, Call, CascadeError, Finish};
+use timmy_llm::{Answer, Call, CascadeError, Finish, Manner};
 use timmy_store::NewAnswer;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -132,7 +132,8 @@ impl Reactor for Answering {
 async fn ask(ctx: &Ctx, request: &timmy_llm::ChatRequest, turn: &Arc<Turn>) -> Result<Answer, CascadeError> {
     let (deltas, mut grown) = mpsc::channel::<String>(DELTAS_MAX);
     let deadline = Instant::now() + Duration::from_secs(ctx.settings.talk.deadline_seconds);
-    let call = Call { cancel: turn.stop.clone(), deadline, first_word_by: None, deltas: Some(deltas) };
+    let manner = Manner { interactive: true, ..Manner::default() };
+    let call = Call { cancel: turn.stop.clone(), deadline, first_word_by: None, deltas: Some(deltas), manner };
     let growing = async {
         while let Some(more) = grown.recv().await {
             turn.grow(&clean(&more));

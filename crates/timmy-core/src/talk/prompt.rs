@@ -4,7 +4,7 @@ use timmy_domain::message::{Message, MessageStatus, Speaker};
 use timmy_domain::text::{cut, tokens_estimate};
 use timmy_domain::thought::{Place, Thought};
 use timmy_domain::{MessageId, Sensitivity};
-use timmy_llm::{Brief, ChatMessage, ChatRequest, Fact, Part, Role, TaskClass};
+use timmy_llm::{Brief, ChatMessage, ChatRequest, Fact, Part, Role, Sampling, TaskClass};
 
 use crate::scene::{Scene, quoted};
 use crate::settings::Settings;
@@ -87,12 +87,13 @@ pub fn request(
         max_tokens: u32::try_from(settings.talk.max_tokens).unwrap_or(u32::MAX),
         temperature: None,
         model: None,
+        sampling: Sampling::default(),
         brief: Brief { facts, question: Some(question.content.clone()) },
     }
 }
 
 fn message(role: Role, parts: Vec<Part>) -> ChatMessage {
-    ChatMessage { role, parts, tool_calls: Vec::new(), tool_call_id: None }
+    ChatMessage { role, parts, tool_calls: Vec::new(), tool_call_id: None, images: Vec::new() }
 }
 
 /// The conversation before `question`, each answer directly after what it answers: somebody who asks twice before

@@ -27,9 +27,15 @@ pub const TOKENS_MAX: usize = 100;
 /// Characters of a token's name.
 pub const TOKEN_NAME_CHARS_MAX: usize = 64;
 
-/// What somebody may do. Each scope includes the ones before it.
+/// Tokens of models a day that can be given to one token.
+pub const MODEL_TOKENS_PER_DAY_MAX: u64 = 1_000_000_000;
+
+/// What somebody may do. Each scope includes the ones before it, but that looking does not include asking the models,
+/// which costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {
+    /// Ask the models through the gateway, and nothing else.
+    Models,
     /// Look.
     Read,
     /// Talk, steer, decide.
@@ -40,15 +46,25 @@ pub enum Scope {
 
 impl Scope {
     /// All scopes, the smallest first.
-    pub const ALL: [Self; 3] = [Self::Read, Self::Operate, Self::Admin];
+    pub const ALL: [Self; 4] = [Self::Models, Self::Read, Self::Operate, Self::Admin];
 
     /// The wire and storage word.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Models => "models",
             Self::Read => "read",
             Self::Operate => "operate",
             Self::Admin => "admin",
+        }
+    }
+
+    /// Whether somebody with this scope may do what needs `needed`.
+    #[must_use]
+    pub fn covers(self, needed: Self) -> bool {
+        match needed {
+            Self::Models => self == Self::Models || self >= Self::Operate,
+            Self::Read | Self::Operate | Self::Admin => self >= needed,
         }
     }
 
@@ -70,6 +86,8 @@ pub struct Principal {
     pub csrf: Option<String>,
     /// The stored hash of what they showed; a session or token that is withdrawn is found by it.
     pub key: [u8; 32],
+    /// Tokens of models this key may have read and written in one day (UTC); `None` for no bound of its own.
+    pub model_tokens_per_day: Option<u64>,
 }
 
 /// A new session: the secret goes into the cookie and nowhere else.
@@ -239,6 +257,7 @@ impl Access {
             scope: Scope::Admin,
             csrf: Some(s.csrf),
             key,
+            model_tokens_per_day: None,
         }))
     }
 
@@ -250,7 +269,7 @@ impl Access {
         let key = hash(token);
         if key == self.run_token {
             let name = "command line".to_owned();
-            return Ok(Some(Principal { name, scope: Scope::Admin, csrf: None, key }));
+            return Ok(Some(Principal { name, scope: Scope::Admin, csrf: None, key, model_tokens_per_day: None }));
         }
         let row = self.ctx.store.read_here(move |r| r.token_by_hash(&key)).await.map_err(|e| e.problem())?;
         let now = self.ctx.now();
@@ -258,7 +277,10 @@ impl Access {
         if let Some(name) = row.as_ref().filter(|t| stale(t)).map(|t| t.name.clone()) {
             self.touch(move |tx| tx.touch_token(&name, now)).await;
         }
-        Ok(row.and_then(|t| Some(Principal { scope: Scope::named(&t.scope)?, name: t.name, csrf: None, key })))
+        Ok(row.and_then(|t| {
+            let (scope, bound) = (Scope::named(&t.scope)?, t.model_tokens_per_day);
+            Some(Principal { scope, name: t.name, csrf: None, key, model_tokens_per_day: bound })
+        }))
     }
 
     /// Notes a use. Whoever comes in must not be kept out because a disk that is full cannot note it.
@@ -303,6 +325,26 @@ impl Access {
     /// # Errors
     /// When the name is empty, too long or taken, when there are too many, or when the store fails.
     pub async fn create_token(&self, name: &str, scope: Scope) -> Result<Secret, Problem> {
+        self.create_bounded_token(name, scope, None).await
+    }
+
+    /// [`Self::create_token`] with a bound on what it may ask of the models in one day, in tokens.
+    ///
+    /// # Errors
+    /// The same, and when the bound is zero or over [`MODEL_TOKENS_PER_DAY_MAX`].
+    pub async fn create_bounded_token(
+        &self,
+        name: &str,
+        scope: Scope,
+        model_tokens_per_day: Option<u64>,
+    ) -> Result<Secret, Problem> {
+        if model_tokens_per_day.is_some_and(|n| n == 0 || n > MODEL_TOKENS_PER_DAY_MAX) {
+            return Err(Problem::invalid(
+                "token_bound",
+                format!("A bound on model tokens is a number from 1 to {MODEL_TOKENS_PER_DAY_MAX}."),
+                "Leave it out for no bound.",
+            ));
+        }
         let name = timmy_domain::text::one_line(name);
         if name.is_empty() || name.chars().count() > TOKEN_NAME_CHARS_MAX {
             return Err(Problem::invalid(
@@ -329,7 +371,7 @@ impl Access {
                     "Revoke one that is no longer used: `timmy token list` shows them.",
                 )));
             }
-            tx.insert_token(&name, scope.name(), &key)?;
+            tx.insert_token(&name, scope.name(), &key, model_tokens_per_day)?;
             let body = TokenCreated { name, scope: scope.name().to_owned() };
             tx.append(NewEvent::new("trust", body).by(Actor::Owner))?;
             Ok(Ok(()))

@@ -118,6 +118,38 @@ impl Event {
             Self::ProviderUp(e) if e.models.is_empty() => format!("{} answers", quote(&e.provider)),
             Self::ProviderUp(e) => format!("{} answers with {}", quote(&e.provider), quote(&e.models.join(", "))),
             Self::ProviderDown(e) => format!("{} does not answer: {}", quote(&e.provider), quote(&e.why)),
+            Self::CircuitOpened(e) => {
+                let which = format!("{} {}", e.provider, e.model);
+                format!("{} failed too often and rests for {}: {}", quote(which.trim()), span(e.seconds), quote(&e.why))
+            }
+            Self::CircuitClosed(e) => {
+                let which = format!("{} {}", e.provider, e.model);
+                format!("{} is well again", quote(which.trim()))
+            }
+            Self::ProviderHeld(e) => {
+                format!("{} is not asked for {}: {}", quote(&e.provider), span(e.seconds), quote(&e.why))
+            }
+            Self::ProviderSwitched(e) if e.disabled => format!("{} is switched off", quote(&e.provider)),
+            Self::ProviderSwitched(e) => format!("{} is switched on", quote(&e.provider)),
+            Self::CircuitReset(e) => format!("{} starts with a clean slate", quote(&e.provider)),
+            Self::CircuitsBack(e) => format!("{} rests as before", quote(&e.provider)),
+            Self::ProviderTested(e) if e.why.is_empty() => {
+                format!("{} was tried out and answered with {} in {} ms", quote(&e.provider), quote(&e.model), e.ms)
+            }
+            Self::ProviderTested(e) => {
+                format!("{} was tried out and did not answer: {}", quote(&e.provider), quote(&e.why))
+            }
+            Self::ProvidersOrdered(e) => format!("Models are asked in this order: {}", quote(&e.providers.join(", "))),
+            Self::LocalOnly(e) => e.until.map_or_else(
+                || "What may leave this machine may leave it again".to_owned(),
+                |until| format!("Everything stays on this machine until {until}"),
+            ),
+            Self::BudgetReached(e) if e.budget == "day" => {
+                format!("The budget for models of this day is used up; {} is not asked", quote(&e.provider))
+            }
+            Self::BudgetReached(e) => {
+                format!("The budget of the {} is used up; {} is not asked", quote(&e.budget), quote(&e.provider))
+            }
             Self::LoginSucceeded(e) => format!("Logged in by {}", quote(&e.how)),
             Self::LoginFailed(e) => format!("Login by {} failed, {} in a row", quote(&e.how), e.failures),
             Self::LoginEnded(_) => "Logged out".to_owned(),
@@ -200,6 +232,19 @@ impl Event {
             Self::RuleSuggested(e) => {
                 format!("A rule is suggested after {}: {}", plural(e.approvals, "yes", "times yes"), quote(&e.title))
             }
+            Self::ModelRegistered(e) => format!("The model {} was {}", quote(&e.name), quote(&e.how)),
+            Self::ModelRemoved(e) => format!("The model {} was removed", quote(&e.name)),
+            Self::ModelSwitched(e) if e.active => format!("The model {} may be asked again", quote(&e.name)),
+            Self::ModelSwitched(e) => format!("The model {} is not asked any more", quote(&e.name)),
+            Self::ModelAssigned(e) if e.model.is_empty() => format!("{} has no model of its own now", quote(&e.agent)),
+            Self::ModelAssigned(e) => format!("{} works with the model {} now", quote(&e.agent), quote(&e.model)),
+            Self::ModelPullStarted(e) => {
+                format!("The model {} is being fetched from {}", quote(&e.name), quote(&e.host))
+            }
+            Self::ModelPullProgress(e) => {
+                format!("The model {} is {} % here", quote(&e.name), e.bytes_here.saturating_mul(100) / e.bytes.max(1))
+            }
+            Self::ModelPullEnded(e) => format!("Fetching the model {} ended: {}", quote(&e.name), quote(&e.why)),
             Self::Unknown { name, .. } => format!("{} (this version does not know the event)", quote(name)),
         }
     }

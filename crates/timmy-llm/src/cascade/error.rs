@@ -51,7 +51,9 @@ impl fmt::Display for CascadeError {
             (_, true) => "No answer came.",
             (_, false) => "The answer broke off.",
         })?;
-        for attempt in &self.attempts {
+        // One that was asked several times is told once, with its last reason.
+        let again = |n: usize, a: &Attempt| self.attempts.iter().skip(n + 1).any(|later| later.provider == a.provider);
+        for (_, attempt) in self.attempts.iter().enumerate().filter(|(n, a)| !again(*n, a)) {
             write!(f, " {}: {}.", attempt.provider, attempt.failure.to_string().trim_end_matches('.'))?;
         }
         Ok(())

@@ -8,27 +8,34 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::failure::Stage;
-use crate::provider::{BoxFuture, Health, ProviderInfo};
-use crate::request::{Brief, ChatMessage, Fact, Part, Role, TaskClass};
+use crate::provider::{BoxFuture, Completion, Health, Manner, ProviderInfo};
+use crate::request::{Brief, ChatMessage, Fact, Part, Role, Sampling, TaskClass};
 use crate::{Reflex, Scripted, Step};
 
 fn request() -> ChatRequest {
     let part = |text: &str, sensitivity, droppable| Part { text: text.to_owned(), sensitivity, droppable };
     let parts = vec![part("private ", Sensitivity::LocalOnly, true), part("hello", Sensitivity::Open, false)];
     ChatRequest {
-        messages: vec![ChatMessage { role: Role::User, parts, tool_calls: vec![], tool_call_id: None }],
+        messages: vec![ChatMessage {
+            role: Role::User,
+            parts,
+            tool_calls: vec![],
+            tool_call_id: None,
+            images: Vec::new(),
+        }],
         tools: vec![],
         class: TaskClass::Chat,
         max_tokens: 100,
         temperature: None,
         model: None,
+        sampling: Sampling::default(),
         brief: Brief { facts: vec![Fact { text: "It rains".into(), weight: 1, fresh: true }], question: None },
     }
 }
 
 fn call(seconds: u64) -> Call {
     let deadline = Instant::now() + Duration::from_secs(seconds);
-    Call { cancel: CancellationToken::new(), deadline, first_word_by: None, deltas: None }
+    Call { cancel: CancellationToken::new(), deadline, first_word_by: None, deltas: None, manner: Manner::default() }
 }
 
 fn scripted(name: &str, steps: Vec<Step>) -> Arc<Scripted> {
@@ -167,7 +174,7 @@ async fn privacy_holds_in_the_fallback_and_is_told() {
 async fn every_reason_is_told_in_words() {
     let cascade = Cascade::new(vec![
         scripted("a", vec![Step::Fail(Failure::RateLimited { retry_after: Some(Duration::from_millis(6_500)) })]),
-        scripted("b", vec![Step::Fail(Failure::ServerError { status: 502 })]),
+        scripted("b", (0..3).map(|_| Step::Fail(Failure::ServerError { status: 502 })).collect()),
     ]);
     let error = cascade.complete(&request(), &call(9)).await.expect_err("both fail");
     assert_eq!(
@@ -259,3 +266,5 @@ async fn calls_failures_tokens_and_times_are_counted_for_each_provider() {
     assert!(hanging.await.is_err());
     assert_eq!(cascade.figures()[0].busy, 0, "a call that was dropped is not in flight");
 }
+
+mod router;

@@ -3,21 +3,28 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use timmy_domain::Secret;
 use timmy_domain::settings;
 
 use crate::failure::{Failure, Stage};
-use crate::outbound::Outbound;
-use crate::provider::{BoxFuture, Call, Completion, Health, Provider, ProviderInfo};
-use crate::request::ChatRequest;
+use crate::outbound::{OutTexts, Outbound};
+use crate::provider::{
+    BoxFuture, Call, Capabilities, Completion, Embedder, Embeddings, Health, Provider, ProviderInfo, Usage,
+};
+use crate::request::{ChatRequest, Part};
 use crate::wire::address::{Address, BadAddress};
 use crate::wire::lines::Lines;
 use crate::wire::{Wire, within};
 
+use super::vectors;
 use installed::Installed;
 
 pub(crate) mod format;
 mod installed;
+mod orders;
+
+pub use orders::{Loaded, PullStep};
 
 settings! {
     /// The Ollama server.
@@ -26,6 +33,8 @@ settings! {
         url: String = "http://127.0.0.1:11434".to_owned(), BytesMax(2_000);
         /// The model to use. When it is not installed, the best installed one is used and named.
         model: String = "llama3.1:8b-instruct".to_owned(), BytesMax(200);
+        /// The model that turns text into vectors; empty for the first installed one that is made for it.
+        embed_model: String = String::new(), BytesMax(200);
         /// Tokens a model reads and writes at most, in one request.
         num_ctx: u64 = 8_192, Range(512, 1_048_576);
         /// How long a model stays loaded after its last answer, in minutes.
@@ -107,6 +116,44 @@ impl Ollama {
         self.wire.ask::<Lines>("/api/chat", outbound, write, format::read, model, call).await
     }
 
+    /// The model for vectors: the configured one, else the first installed one that is made for it.
+    async fn embed_model(&self, call: &Call) -> Result<String, Failure> {
+        if !self.settings.embed_model.is_empty() {
+            return Ok(self.settings.embed_model.clone());
+        }
+        let made_for_it = |installed: &[Installed]| installed.iter().find(|i| !i.writes).map(|i| i.name.clone());
+        let known = made_for_it(&self.known());
+        let found = match known {
+            Some(model) => Some(model),
+            None => made_for_it(&within(call, self.look()).await?),
+        };
+        let model = "a model for vectors".to_owned();
+        found.ok_or_else(|| Failure::NoModel { model, hint: "Run `ollama pull all-minilm`.".to_owned() })
+    }
+
+    async fn vectors(&self, texts: &[Part], call: &Call) -> Result<Embeddings, Failure> {
+        let model = self.embed_model(call).await?;
+        let mut made = Embeddings { vectors: Vec::with_capacity(texts.len()), model, usage: Usage::default() };
+        for some in texts.chunks(vectors::TEXTS_MAX) {
+            let outbound = OutTexts::for_place(some, self.wire.place())?;
+            let keep = format!("{}m", self.settings.keep_alive_minutes);
+            let write = |out: &OutTexts| json!({ "model": made.model, "input": out.texts(), "keep_alive": keep });
+            let answer = match self.wire.embed("/api/embed", &outbound, write, call).await {
+                Err(Failure::BadRequest { status: 404, .. }) => {
+                    let hint = format!("Run `ollama pull {}`.", made.model);
+                    return Err(Failure::NoModel { model: made.model, hint });
+                }
+                asked => asked?,
+            };
+            let rows = answer.get("embeddings").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            made.vectors.extend(vectors::read(rows.iter(), some.len())?);
+            let read = answer.get("prompt_eval_count").and_then(Value::as_u64).unwrap_or(0);
+            made.usage.prompt_tokens = made.usage.prompt_tokens.saturating_add(read);
+        }
+        vectors::alike(&made.vectors)?;
+        Ok(made)
+    }
+
     async fn health(&self) -> Result<Health, Failure> {
         let installed = self.look().await?;
         let model_in_use = installed::choose(&installed, None, &self.settings.model).ok_or_else(|| self.no_model())?;
@@ -121,8 +168,21 @@ impl Provider for Ollama {
         &self.info
     }
 
+    fn host(&self) -> String {
+        self.wire.host().to_owned()
+    }
+
     fn chat<'a>(&'a self, request: &'a ChatRequest, call: &'a Call) -> BoxFuture<'a, Result<Completion, Failure>> {
         Box::pin(self.ask(request, call))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let vision = self.known().iter().any(|i| i.writes && installed::sees(&i.name));
+        Capabilities { vision, context_tokens: self.settings.num_ctx, ..Capabilities::default() }
+    }
+
+    fn embedder(&self) -> Option<&dyn Embedder> {
+        Some(self)
     }
 
     fn probe(&self, deadline: Duration) -> BoxFuture<'_, Result<Health, Failure>> {
@@ -130,5 +190,15 @@ impl Provider for Ollama {
             let timeout = Failure::Timeout { stage: Stage::Connect };
             tokio::time::timeout(deadline, self.health()).await.unwrap_or(Err(timeout))
         })
+    }
+}
+
+impl Embedder for Ollama {
+    fn info(&self) -> &ProviderInfo {
+        &self.info
+    }
+
+    fn embed<'a>(&'a self, texts: &'a [Part], call: &'a Call) -> BoxFuture<'a, Result<Embeddings, Failure>> {
+        Box::pin(self.vectors(texts, call))
     }
 }

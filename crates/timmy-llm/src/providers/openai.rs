@@ -1,43 +1,34 @@
-//! Any server that speaks the OpenAI chat format, on this machine or elsewhere.
+//! Any server that speaks the OpenAI format, on this machine or elsewhere.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use timmy_domain::Secret;
 
 use crate::failure::{Failure, Stage};
-use crate::outbound::Outbound;
-use crate::provider::{BoxFuture, Call, Completion, Health, Provider, ProviderInfo};
-use crate::request::ChatRequest;
+use crate::outbound::{OutTexts, Outbound};
+use crate::provider::{
+    BoxFuture, Call, Capabilities, Completion, Embedder, Embeddings, Health, Provider, ProviderInfo, Usage,
+};
+use crate::request::{ChatRequest, Part};
 use crate::wire::address::{Address, BadAddress};
 use crate::wire::lines::Events;
 use crate::wire::{Wire, within};
 
-use super::MODELS_MAX;
+use super::catalog::Listed;
+use super::preset::ApiSettings;
+use super::vectors;
 
 pub(crate) mod format;
 
-/// One such server, as `[provider.NAME]` in `timmy.toml` describes it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OpenAiSettings {
-    /// Its name in the cascade.
-    pub name: String,
-    /// The base of its address, such as `https://api.example.com/v1`.
-    pub url: String,
-    /// The model to ask for; empty for the first one the server lists.
-    pub model: String,
-    /// `local` when the address is a machine of the owner, `remote` when it is not; empty tells by the address.
-    pub place: String,
-}
-
-/// A server that speaks the OpenAI chat format.
+/// A server that speaks the OpenAI format.
 #[derive(Debug)]
 pub struct OpenAi {
     info: ProviderInfo,
-    model: String,
+    embed_model: String,
+    vision: bool,
     wire: Wire,
-    listed: Mutex<Vec<String>>,
+    listed: Listed,
 }
 
 impl OpenAi {
@@ -45,13 +36,15 @@ impl OpenAi {
     ///
     /// # Errors
     /// When the address cannot be used, or the key would travel to another machine in the clear.
-    pub fn new(settings: &OpenAiSettings, key: Secret) -> Result<Self, BadAddress> {
-        let address = Address::parse(&settings.url, &settings.place, !key.is_empty())?;
+    pub fn new(settings: &ApiSettings, key: Secret) -> Result<Self, BadAddress> {
+        let address = Address::parse(settings.url(), &settings.place, !key.is_empty())?;
+        let preset = settings.preset();
         Ok(Self {
-            info: ProviderInfo { name: settings.name.clone(), kind: "openai", place: address.place },
-            model: settings.model.clone(),
+            info: ProviderInfo { name: settings.name.clone(), kind: preset.kind, place: address.place },
+            embed_model: settings.embed_model.clone(),
+            vision: preset.wants_key,
             wire: Wire::new(address, key),
-            listed: Mutex::default(),
+            listed: Listed::new(&settings.name, &settings.model),
         })
     }
 
@@ -63,63 +56,59 @@ impl OpenAi {
         self
     }
 
-    /// Asks which models are there, and remembers it. A server without such a list has the configured one.
-    async fn look(&self) -> Result<Vec<String>, Failure> {
-        let found = match self.wire.get("/models").await {
-            Ok(body) => listed(&body)?,
-            Err(Failure::BadRequest { status: 404 | 405, .. }) if !self.model.is_empty() => Vec::new(),
-            Err(failure) => return Err(failure),
-        };
-        *self.listed.lock().unwrap_or_else(PoisonError::into_inner) = found.clone();
-        Ok(found)
-    }
-
-    /// The wished model when the server lists it, else the configured one, else the first listed.
-    fn choose(&self, listed: &[String], wished: Option<&str>) -> Option<String> {
-        let wished = wished.filter(|w| listed.iter().any(|l| l == w));
-        let own = Some(self.model.as_str()).filter(|m| !m.is_empty());
-        wished.or(own).map(str::to_owned).or_else(|| listed.first().cloned())
-    }
-
-    fn no_model(&self) -> Failure {
-        let hint = format!("Set model in [provider.{}] of timmy.toml to one that the server has.", self.info.name);
-        let model = if self.model.is_empty() { "any".to_owned() } else { self.model.clone() };
-        Failure::NoModel { model, hint }
+    async fn model(&self, wished: Option<&str>, call: &Call) -> Result<String, Failure> {
+        if let Some(model) = self.listed.choose(wished) {
+            return Ok(model);
+        }
+        within(call, self.listed.look(&self.wire)).await?;
+        self.listed.choose(wished).ok_or_else(|| self.listed.no_model())
     }
 
     async fn ask(&self, request: &ChatRequest, call: &Call) -> Result<Completion, Failure> {
         let outbound = request.for_place(self.wire.place())?;
-        let known = self.listed.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let model = match self.choose(&known, outbound.model()) {
-            Some(model) => model,
-            None => {
-                let listed = within(call, self.look()).await?;
-                self.choose(&listed, outbound.model()).ok_or_else(|| self.no_model())?
-            }
-        };
+        let model = self.model(outbound.model(), call).await?;
         let newer = self.wire.host_is("openai.com");
         let write = |outbound: &Outbound| format::body(outbound, &model, newer);
         let asked = self.wire.ask::<Events>("/chat/completions", &outbound, write, format::read, &model, call).await;
-        match asked {
-            Err(Failure::BadRequest { status: 404, detail }) if detail.contains("model") => Err(self.no_model()),
-            asked => asked,
+        asked.map_err(|failure| self.listed.unless_gone(failure))
+    }
+
+    async fn vectors(&self, texts: &[Part], call: &Call) -> Result<Embeddings, Failure> {
+        let model = match self.embed_model.as_str() {
+            "" => self.model(None, call).await?,
+            model => model.to_owned(),
+        };
+        let mut made = Embeddings { vectors: Vec::with_capacity(texts.len()), model, usage: Usage::default() };
+        for some in texts.chunks(vectors::TEXTS_MAX) {
+            let outbound = OutTexts::for_place(some, self.wire.place())?;
+            let write = |out: &OutTexts| json!({ "model": made.model, "input": out.texts() });
+            let answer = self.wire.embed("/embeddings", &outbound, write, call).await;
+            let answer = answer.map_err(|failure| self.listed.unless_gone(failure))?;
+            made.vectors.extend(ordered(&answer, some.len())?);
+            let read = answer.pointer("/usage/prompt_tokens").and_then(Value::as_u64).unwrap_or(0);
+            made.usage.prompt_tokens = made.usage.prompt_tokens.saturating_add(read);
         }
+        vectors::alike(&made.vectors)?;
+        Ok(made)
     }
 
     async fn health(&self) -> Result<Health, Failure> {
-        let models = self.look().await?;
-        let model_in_use = self.choose(&models, None).ok_or_else(|| self.no_model())?;
+        let models = self.listed.look(&self.wire).await?;
+        let model_in_use = self.listed.choose(None).ok_or_else(|| self.listed.no_model())?;
         Ok(Health { models, version: None, model_in_use })
     }
 }
 
-/// Reads the answer of `/models`.
-fn listed(body: &Value) -> Result<Vec<String>, Failure> {
-    let Some(data) = body.get("data").and_then(Value::as_array) else {
-        return Err(Failure::Malformed { what: "it does not list its models as OpenAI does".to_owned() });
-    };
-    let ids = data.iter().filter_map(|m| m.get("id")?.as_str());
-    Ok(ids.take(MODELS_MAX).map(super::name).collect())
+/// The vectors of `data`, each at the place its index says.
+fn ordered(answer: &Value, count: usize) -> Result<Vec<Vec<f32>>, Failure> {
+    let rows = answer.get("data").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let mut rows: Vec<(u64, &Value)> = rows
+        .iter()
+        .enumerate()
+        .map(|(n, row)| (row.get("index").and_then(Value::as_u64).unwrap_or(n as u64), &row["embedding"]))
+        .collect();
+    rows.sort_by_key(|(index, _)| *index);
+    vectors::read(rows.into_iter().map(|(_, vector)| vector), count)
 }
 
 impl Provider for OpenAi {
@@ -127,8 +116,20 @@ impl Provider for OpenAi {
         &self.info
     }
 
+    fn host(&self) -> String {
+        self.wire.host().to_owned()
+    }
+
     fn chat<'a>(&'a self, request: &'a ChatRequest, call: &'a Call) -> BoxFuture<'a, Result<Completion, Failure>> {
         Box::pin(self.ask(request, call))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { vision: self.vision, ..Capabilities::default() }
+    }
+
+    fn embedder(&self) -> Option<&dyn Embedder> {
+        Some(self)
     }
 
     fn probe(&self, deadline: Duration) -> BoxFuture<'_, Result<Health, Failure>> {
@@ -136,5 +137,15 @@ impl Provider for OpenAi {
             let timeout = Failure::Timeout { stage: Stage::Connect };
             tokio::time::timeout(deadline, self.health()).await.unwrap_or(Err(timeout))
         })
+    }
+}
+
+impl Embedder for OpenAi {
+    fn info(&self) -> &ProviderInfo {
+        &self.info
+    }
+
+    fn embed<'a>(&'a self, texts: &'a [Part], call: &'a Call) -> BoxFuture<'a, Result<Embeddings, Failure>> {
+        Box::pin(self.vectors(texts, call))
     }
 }

@@ -65,7 +65,7 @@ impl Address {
 }
 
 /// Whether `host` is this machine by its form alone. A name is never looked up: what a name leads to can change.
-fn is_loopback(host: &str) -> bool {
+pub fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

@@ -40,6 +40,8 @@ pub struct Growing {
     pub finish: Option<Finish>,
     /// The model that answers, as the server calls it.
     pub model: String,
+    /// The call whose arguments are the answer itself, where a format can only ask for a shape that way.
+    pub answer_call: Option<u64>,
 }
 
 impl Growing {
@@ -54,6 +56,7 @@ impl Growing {
             usage: Usage::default(),
             finish: None,
             model: String::new(),
+            answer_call: None,
         }
     }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 use timmy_domain::Secret;
 use timmy_domain::text::{cut, one_line};
 
+use super::date;
 use crate::failure::Failure;
 
 /// Characters of a server's words that are kept.
@@ -25,7 +26,18 @@ const TOO_LONG: &[&str] = &[
 /// Words that mean the content is refused.
 const REFUSED: &[&str] = &["content_filter", "content_policy", "content management policy"];
 /// Words that mean the account has no credit.
-const NO_CREDIT: &[&str] = &["insufficient_quota", "insufficient credit", "credit balance"];
+const NO_CREDIT: &[&str] = &[
+    "insufficient_quota",
+    "insufficient credit",
+    "credit balance",
+    "billing_error",
+    "billing_hard_limit",
+    "usage limits",
+    "spending limit",
+];
+/// Kinds of refusal that come inside of an answer, where no status says more.
+const BUSY: &[&str] = &["overloaded_error", "rate_limit_error", "rate_limit_exceeded"];
+const NO_ENTRY: &[&str] = &["authentication_error", "permission_error", "invalid_api_key"];
 
 /// What a server said when it refused.
 #[derive(Debug)]
@@ -51,20 +63,28 @@ impl Refusal<'_> {
         let detail = detail(parsed.as_ref(), key);
         match self.status {
             401 | 403 => Failure::Auth,
-            402 => Failure::Billing,
-            _ if means(NO_CREDIT) => Failure::Billing,
-            429 => Failure::RateLimited { retry_after: self.retry_after },
+            _ if self.status == 402 || means(NO_CREDIT) => Failure::Billing { until: date::first_in(&detail) },
+            // 529 is how Anthropic says that it is overloaded.
+            429 | 529 => Failure::RateLimited { retry_after: self.retry_after },
             _ if means(TOO_LONG) => Failure::ContextLength,
             _ if means(REFUSED) => Failure::ContentPolicy,
             _ if means(&["does not support tools"]) => {
                 Failure::Unsupported { what: "this model calls no tools".to_owned() }
             }
+            200 if is_kind(parsed.as_ref(), BUSY) => Failure::RateLimited { retry_after: self.retry_after },
+            200 if is_kind(parsed.as_ref(), NO_ENTRY) => Failure::Auth,
             200 | 500..=599 if !detail.is_empty() => Failure::ServerFault { detail },
             200 => Failure::ServerFault { detail: "it did not say why".to_owned() },
             500..=599 => Failure::ServerError { status: self.status },
             status => Failure::BadRequest { status, detail },
         }
     }
+}
+
+/// Whether the server calls its refusal one of `kinds`, as `error.type` or `error.code`.
+fn is_kind(body: Option<&Value>, kinds: &[&str]) -> bool {
+    let named = |at| body.and_then(|b| b.pointer(at)).and_then(Value::as_str);
+    ["/error/type", "/error/code"].into_iter().filter_map(named).any(|kind| kinds.contains(&kind))
 }
 
 /// The server's own words: `error.message`, `error`, `message` or `detail`, as servers of both formats put them.
@@ -76,17 +96,20 @@ fn detail(body: Option<&Value>, key: &Secret) -> String {
     cut(&one_line(&words), DETAIL_CHARS_MAX)
 }
 
-/// `retry-after-ms`, else `Retry-After` in seconds. A date would need a clock that agrees with the server's.
+/// `retry-after-ms`, else `Retry-After` in seconds or as a date, which is measured by the server's own clock.
 #[must_use]
 pub fn retry_after(header: impl Fn(&str) -> Option<String>) -> Option<Duration> {
     let number = |name: &str| header(name)?.trim().parse::<f64>().ok();
-    let seconds = number("retry-after-ms").map(|ms| ms / 1_000.0).or_else(|| number("retry-after"))?;
+    let date = |name: &str| date::http(&header(name)?);
+    let until = || Some(date("retry-after")?.since(date("date")?).as_secs_f64());
+    let seconds = number("retry-after-ms").map(|ms| ms / 1_000.0).or_else(|| number("retry-after")).or_else(until)?;
     (seconds >= 0.0).then(|| Duration::from_secs_f64(seconds.min(RETRY_AFTER_SECONDS_MAX)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use timmy_domain::Timestamp;
 
     #[test]
     fn each_refusal_has_its_reason() {
@@ -96,8 +119,8 @@ mod tests {
         let rows = [
             (401, r#"{"error":{"message":"bad key sk-123"}}"#, Failure::Auth),
             (403, "", Failure::Auth),
-            (402, "", Failure::Billing),
-            (429, r#"{"error":{"code":"insufficient_quota"}}"#, Failure::Billing),
+            (402, "", Failure::Billing { until: None }),
+            (429, r#"{"error":{"code":"insufficient_quota"}}"#, Failure::Billing { until: None }),
             (429, "", Failure::RateLimited { retry_after: None }),
             (400, r#"{"error":{"code":"context_length_exceeded","message":"x"}}"#, Failure::ContextLength),
             (400, r#"{"error":{"type":"exceed_context_size_error"}}"#, Failure::ContextLength),
@@ -108,6 +131,14 @@ mod tests {
                 Failure::Unsupported { what: "this model calls no tools".into() },
             ),
             (400, r#"{"error":{"message":"no\nsense sk-123"}}"#, bad(400, "no sense •••")),
+            (
+                400,
+                r#"{"type":"error","error":{"type":"invalid_request_error","message":"You have reached your specified API usage limits. You will regain access on 2026-12-01 at 00:00 UTC."}}"#,
+                Failure::Billing { until: Timestamp::parse("2026-12-01T00:00:00Z").ok() },
+            ),
+            (529, r#"{"error":{"type":"overloaded_error"}}"#, Failure::RateLimited { retry_after: None }),
+            (200, r#"{"error":{"type":"overloaded_error"}}"#, Failure::RateLimited { retry_after: None }),
+            (200, r#"{"error":{"type":"authentication_error"}}"#, Failure::Auth),
             (301, "<html>", bad(301, "")),
             (500, "<html>", Failure::ServerError { status: 500 }),
             (500, r#"{"error":"requires more system memory"}"#, fault("requires more system memory")),
@@ -125,6 +156,12 @@ mod tests {
         assert_eq!(of("retry-after", "7"), Some(Duration::from_secs(7)));
         assert_eq!(of("retry-after-ms", "250"), Some(Duration::from_millis(250)));
         assert_eq!(of("retry-after", "1e99"), Some(Duration::from_secs(86_400)));
+        let dated = |n: &str| match n {
+            "date" => Some("Wed, 21 Oct 2026 07:28:00 GMT".to_owned()),
+            "retry-after" => Some("Wed, 21 Oct 2026 07:28:09 GMT".to_owned()),
+            _ => None,
+        };
+        assert_eq!(retry_after(dated), Some(Duration::from_secs(9)));
         for refused in ["-1", "NaN", "soon", "Wed, 21 Oct 2026 07:28:00 GMT"] {
             assert_eq!(of("retry-after", refused), None, "{refused}");
         }

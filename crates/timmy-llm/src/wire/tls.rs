@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::{Client, ClientBuilder};
+use reqwest::{Client, ClientBuilder, redirect};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 
@@ -21,11 +21,28 @@ pub async fn client(https: bool) -> Result<Client, String> {
     tokio::task::spawn_blocking(encrypted).await.map_err(|e| e.to_string())?
 }
 
+/// A client that fetches files: it follows up to `redirects_max` redirections, which never lead out of encryption,
+/// and from this machine only to it.
+pub async fn fetching(redirects_max: usize) -> Result<Client, String> {
+    let policy = redirect::Policy::custom(move |attempt| {
+        let here = |url: &reqwest::Url| url.host_str().is_some_and(super::address::is_loopback);
+        let from_here = attempt.previous().last().is_some_and(here);
+        let good = if from_here { here(attempt.url()) } else { attempt.url().scheme() == "https" };
+        if good && attempt.previous().len() <= redirects_max { attempt.follow() } else { attempt.error("led astray") }
+    });
+    let made = tokio::task::spawn_blocking(move || {
+        // Taken already by an earlier client: the same provider, or one that somebody else of this process chose.
+        let _ = ring::default_provider().install_default();
+        base().redirect(policy).build().map_err(|e| e.to_string())
+    });
+    made.await.map_err(|e| e.to_string())?
+}
+
 fn base() -> ClientBuilder {
     let here = |ip: IpAddr| SocketAddr::new(ip, 0);
     Client::builder()
         .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
+        .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
         .connect_timeout(Duration::from_millis(CONNECT_MS))
         // A fresh connection is cheap next to any answer, and never turns out to have been closed by a server that

@@ -122,9 +122,9 @@ async fn each_refusal_has_its_reason() {
     let retry = |seconds| Failure::RateLimited { retry_after: Some(Duration::from_secs(seconds)) };
     let rows = [
         (status(429, "retry-after: 7\r\n", ""), retry(7)),
-        (status(429, "", r#"{"error":{"code":"insufficient_quota"}}"#), Failure::Billing),
+        (status(429, "", r#"{"error":{"code":"insufficient_quota"}}"#), Failure::Billing { until: None }),
         (status(401, "", ""), Failure::Auth),
-        (status(402, "", ""), Failure::Billing),
+        (status(402, "", ""), Failure::Billing { until: None }),
         (status(500, "", ""), Failure::ServerError { status: 500 }),
         (status(503, "", "<html>busy</html>"), Failure::ServerError { status: 503 }),
         (status(400, "", r#"{"error":{"code":"context_length_exceeded"}}"#), Failure::ContextLength),
@@ -135,7 +135,7 @@ async fn each_refusal_has_its_reason() {
     for format in FORMATS {
         for (reply, expected) in &rows {
             let reply = match (format, expected) {
-                (Format::OpenAi, Failure::ServerFault { .. }) => ok("data: {\"error\":{\"message\":\"it broke\"}}\n\n"),
+                (_, Failure::ServerFault { .. }) => ok(&format.error()),
                 _ => reply.clone(),
             };
             let stub = chatting(vec![Act::Write(reply)]).await;

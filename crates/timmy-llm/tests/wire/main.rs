@@ -2,19 +2,25 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+mod anthropic;
 mod every;
+mod hostile;
 mod ollama;
 mod openai;
 mod privacy;
+mod pull;
+mod routes;
 mod stub;
+mod vectors;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use timmy_domain::{Secret, Sensitivity};
 use timmy_llm::{
-    Brief, Call, ChatMessage, ChatRequest, Ollama, OllamaSettings, OpenAi, OpenAiSettings, Part, Provider, Role,
-    TaskClass,
+    Anthropic, ApiSettings, Brief, Call, ChatMessage, ChatRequest, Manner, Ollama, OllamaSettings, OpenAi, Part,
+    Provider, Role, Sampling, TaskClass,
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -24,14 +30,26 @@ const PATIENCE_SECONDS: u64 = 20;
 /// The key of the OpenAI-compatible provider.
 const KEY: &str = "sk-key-of-a-test";
 
-/// The two wire formats.
+/// The wire formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     Ollama,
     OpenAi,
+    Anthropic,
 }
 
-const FORMATS: [Format; 2] = [Format::Ollama, Format::OpenAi];
+const FORMATS: [Format; 3] = [Format::Ollama, Format::OpenAi, Format::Anthropic];
+
+/// The settings of a provider behind an API at `url`.
+fn api(kind: &str, url: &str, model: &str) -> ApiSettings {
+    let (name, kind, url, model) = ("api".to_owned(), kind.to_owned(), format!("{url}/v1"), model.to_owned());
+    ApiSettings { name, kind, url, model, ..ApiSettings::default() }
+}
+
+/// The data of a server-sent event.
+fn data(value: &Value) -> String {
+    format!("data: {value}\n\n")
+}
 
 impl Format {
     /// A provider of this format at `url` that bears `stall_ms` of silence.
@@ -45,9 +63,12 @@ impl Format {
                 Arc::new(Ollama::new(&settings).expect("an address").bearing(stall))
             }
             Self::OpenAi => {
-                let settings =
-                    OpenAiSettings { name: "api".into(), url: format!("{url}/v1"), model: "m".into(), place };
+                let settings = ApiSettings { place, ..api("openai", url, "m") };
                 Arc::new(OpenAi::new(&settings, Secret::new(KEY.into())).expect("an address").bearing(stall))
+            }
+            Self::Anthropic => {
+                let settings = ApiSettings { place, ..api("anthropic", url, "m") };
+                Arc::new(Anthropic::new(&settings, Secret::new(KEY.into())).expect("an address").bearing(stall))
             }
         }
     }
@@ -62,6 +83,11 @@ impl Format {
             Self::OpenAi => {
                 format!("data: {{\"model\":\"m\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":{text}}}}}]}}\n\n")
             }
+            // As the real one, each event also has its name on a line of its own.
+            Self::Anthropic => format!(
+                "event: content_block_delta\ndata: {{\"type\":\"content_block_delta\",\"index\":0,\
+                 \"delta\":{{\"type\":\"text_delta\",\"text\":{text}}}}}\n\n"
+            ),
         }
     }
 
@@ -77,6 +103,63 @@ impl Format {
                  data: {\"choices\":[],\"usage\":{\"prompt_tokens\":7,\"completion_tokens\":3}}\n\n\
                  data: [DONE]\n\n"
                 .to_owned(),
+            Self::Anthropic => [
+                data(&json!({ "type": "content_block_stop", "index": 0 })),
+                data(&json!({ "type": "ping" })),
+                data(&json!({
+                    "type": "message_delta",
+                    "delta": { "stop_reason": "end_turn" },
+                    "usage": { "input_tokens": 7, "output_tokens": 3 },
+                })),
+                data(&json!({ "type": "message_stop" })),
+            ]
+            .concat(),
+        }
+    }
+
+    /// A tool call `look({"at":"door"})` on the wire whose arguments are cut off after `bytes` by the bound on tokens.
+    fn cut_call(self, bytes: usize) -> String {
+        let arguments = &r#"{"at":"door"}"#[..bytes];
+        match self {
+            // This server sends calls whole; what a model cut short is text.
+            Self::Ollama => {
+                let call = json!({ "function": { "name": "look", "arguments": arguments } });
+                let message = json!({ "role": "assistant", "content": "", "tool_calls": [call] });
+                format!("{}\n", json!({ "model": "m", "message": message, "done": true, "done_reason": "length" }))
+            }
+            Self::OpenAi => {
+                let piece = |call: Value| data(&json!({ "choices": [{ "delta": { "tool_calls": [call] } }] }));
+                [
+                    piece(json!({ "index": 0, "id": "c1", "function": { "name": "look", "arguments": "" } })),
+                    piece(json!({ "index": 0, "function": { "arguments": arguments } })),
+                    data(&json!({ "choices": [{ "delta": {}, "finish_reason": "length" }] })),
+                    "data: [DONE]\n\n".to_owned(),
+                ]
+                .concat()
+            }
+            Self::Anthropic => {
+                let block = json!({ "type": "tool_use", "id": "c1", "name": "look", "input": {} });
+                let delta = json!({ "type": "input_json_delta", "partial_json": arguments });
+                [
+                    data(&json!({ "type": "message_start", "message": { "model": "m" } })),
+                    data(&json!({ "type": "content_block_start", "index": 1, "content_block": block })),
+                    data(&json!({ "type": "content_block_delta", "index": 1, "delta": delta })),
+                    data(&json!({ "type": "message_delta", "delta": { "stop_reason": "max_tokens" } })),
+                    data(&json!({ "type": "message_stop" })),
+                ]
+                .concat()
+            }
+        }
+    }
+
+    /// A refusal in the middle of a stream that says `it broke`.
+    fn error(self) -> String {
+        match self {
+            Self::Ollama => "{\"error\":\"it broke\"}\n".to_owned(),
+            Self::OpenAi => data(&json!({ "error": { "message": "it broke" } })),
+            Self::Anthropic => {
+                data(&json!({ "type": "error", "error": { "type": "api_error", "message": "it broke" } }))
+            }
         }
     }
 }
@@ -85,12 +168,19 @@ impl Format {
 fn request(text: &str) -> ChatRequest {
     let part = Part { text: text.to_owned(), sensitivity: Sensitivity::Open, droppable: false };
     ChatRequest {
-        messages: vec![ChatMessage { role: Role::User, parts: vec![part], tool_calls: vec![], tool_call_id: None }],
+        messages: vec![ChatMessage {
+            role: Role::User,
+            parts: vec![part],
+            tool_calls: vec![],
+            tool_call_id: None,
+            images: Vec::new(),
+        }],
         tools: vec![],
         class: TaskClass::Chat,
         max_tokens: 64,
         temperature: Some(0.5),
         model: None,
+        sampling: Sampling::default(),
         brief: Brief::default(),
     }
 }
@@ -98,7 +188,7 @@ fn request(text: &str) -> ChatRequest {
 /// A call with `milliseconds` of time.
 fn call(milliseconds: u64) -> Call {
     let deadline = Instant::now() + Duration::from_millis(milliseconds);
-    Call { cancel: CancellationToken::new(), deadline, first_word_by: None, deltas: None }
+    Call { cancel: CancellationToken::new(), deadline, first_word_by: None, deltas: None, manner: Manner::default() }
 }
 
 /// A call with all the time of a patient test.

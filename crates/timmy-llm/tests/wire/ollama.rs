@@ -46,6 +46,7 @@ async fn the_request_sets_context_and_loading_and_carries_tools() {
         parts: vec![],
         tool_calls,
         tool_call_id: id.map(str::to_owned),
+        images: vec![],
     };
     ask.messages.push(message(Role::Assistant, calls, None));
     ask.messages.push(message(Role::Tool, vec![], Some("c1")));

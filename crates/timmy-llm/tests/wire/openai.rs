@@ -5,24 +5,15 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use timmy_domain::Secret;
 use timmy_llm::{
-    ARGUMENTS_BYTES_MAX, Completion, Failure, Finish, OpenAi, OpenAiSettings, Provider, TOOL_CALLS_MAX, ToolCall,
+    ARGUMENTS_BYTES_MAX, ApiSettings, Completion, Failure, Finish, OpenAi, Provider, TOOL_CALLS_MAX, ToolCall,
 };
 
 use crate::stub::{Act, Stub, chatting, ok, status};
-use crate::{Format, KEY, patient, request};
+use crate::{Format, KEY, api, data, patient, request};
 
 fn openai(stub: &Stub, model: &str) -> OpenAi {
-    let settings = OpenAiSettings {
-        name: "api".into(),
-        url: format!("{}/v1/", stub.url),
-        model: model.into(),
-        place: String::new(),
-    };
+    let settings = ApiSettings { url: format!("{}/v1/", stub.url), ..api("openai", "", model) };
     OpenAi::new(&settings, Secret::new(KEY.into())).expect("an address")
-}
-
-fn data(value: &Value) -> String {
-    format!("data: {value}\n\n")
 }
 
 fn delta(delta: &Value, finish: Option<&str>) -> String {

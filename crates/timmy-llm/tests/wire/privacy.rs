@@ -6,22 +6,23 @@ use proptest::prelude::*;
 use timmy_domain::Sensitivity;
 use timmy_domain::thought::Place;
 use timmy_llm::{
-    Brief, Cascade, ChatMessage, ChatRequest, Fact, Failure, Part, Provider, Reflex, Role, TaskClass, ToolCall,
+    Brief, Cascade, ChatMessage, ChatRequest, Fact, Failure, Part, Provider, Reflex, Role, Sampling, TaskClass,
+    ToolCall,
 };
 
 use crate::stub::{Act, Stub, chatting, ok};
 use crate::{FORMATS, patient};
 
 /// What a part is made of: its label, whether it may be left out, and some text.
-type Piece = (bool, bool, String);
+pub type Piece = (bool, bool, String);
 
-fn any_message() -> impl Strategy<Value = (u8, Vec<Piece>, bool)> {
+pub fn any_message() -> impl Strategy<Value = (u8, Vec<Piece>, bool)> {
     let piece = (proptest::bool::weighted(0.3), proptest::bool::weighted(0.8), "[a-z\"\\\\\n🦀é ]{0,12}");
     (0..8_u8, proptest::collection::vec(piece, 0..4), proptest::bool::weighted(0.2))
 }
 
 /// A request in which every local-only text carries a mark of its own.
-fn build(messages: Vec<(u8, Vec<Piece>, bool)>) -> ChatRequest {
+pub fn build(messages: Vec<(u8, Vec<Piece>, bool)>) -> ChatRequest {
     let mut marks = 0..;
     let mut message = |(role, pieces, calls): (u8, Vec<Piece>, bool)| {
         let role = match role {
@@ -43,7 +44,7 @@ fn build(messages: Vec<(u8, Vec<Piece>, bool)>) -> ChatRequest {
         let arguments = if local { "{\"LOCAL\":1}" } else { "{}" };
         let call = ToolCall { id: "c".into(), name: "look".into(), arguments: arguments.into() };
         let tool_calls = if calls { vec![call] } else { vec![] };
-        ChatMessage { role, parts, tool_calls, tool_call_id: None }
+        ChatMessage { role, parts, tool_calls, tool_call_id: None, images: Vec::new() }
     };
     let facts = vec![Fact { text: "LOCAL fact".into(), weight: 1, fresh: true }];
     ChatRequest {
@@ -53,6 +54,7 @@ fn build(messages: Vec<(u8, Vec<Piece>, bool)>) -> ChatRequest {
         max_tokens: 16,
         temperature: None,
         model: None,
+        sampling: Sampling::default(),
         brief: Brief { facts, question: Some("LOCAL question".into()) },
     }
 }

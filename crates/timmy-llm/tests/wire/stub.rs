@@ -18,6 +18,8 @@ pub enum Act {
     Trickle(Vec<u8>),
     /// Writes this again and again, up to a GiB, until the other side closes.
     Flood(Vec<u8>),
+    /// Gives the other side the time to read what was written.
+    Pause,
     /// Waits until the other side closes.
     Hold,
 }
@@ -98,6 +100,11 @@ impl Stub {
         self.seen.lock().expect("not poisoned").clone()
     }
 
+    /// Every request since the last time, head and body as they came.
+    pub fn take_seen(&self) -> Vec<String> {
+        std::mem::take(&mut *self.seen.lock().expect("not poisoned"))
+    }
+
     /// The last request to a chat.
     pub fn last(&self) -> String {
         self.seen().into_iter().rfind(|r| r.starts_with("POST")).expect("a chat was asked")
@@ -129,6 +136,11 @@ async fn serve(
     for act in answers(&path) {
         match act {
             Act::Write(bytes) => drop(stream.write_all(&bytes).await),
+            Act::Pause => {
+                for _ in 0..8 {
+                    tokio::task::yield_now().await;
+                }
+            }
             Act::Trickle(bytes) => {
                 for byte in bytes {
                     if stream.write_all(&[byte]).await.is_err() {

@@ -28,12 +28,14 @@ pub struct SessionRow {
 pub struct TokenRow {
     /// Its name; no two tokens share one.
     pub name: String,
-    /// What it may do: `read`, `operate` or `admin`.
+    /// What it may do: `models`, `read`, `operate` or `admin`.
     pub scope: String,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last used.
     pub used_at: Option<Timestamp>,
+    /// Tokens of models it may have read and written in one day (UTC); `None` for no bound of its own.
+    pub model_tokens_per_day: Option<u64>,
 }
 
 fn session(row: &Row<'_>, hash: [u8; 32]) -> rusqlite::Result<SessionRow> {
@@ -53,6 +55,7 @@ fn token(row: &Row<'_>) -> rusqlite::Result<TokenRow> {
         scope: text(row, 1)?,
         created_at: time(row, 2)?,
         used_at: optional_time(row, 3)?,
+        model_tokens_per_day: row.get::<_, Option<i64>>(4)?.and_then(|n| u64::try_from(n).ok()),
     })
 }
 
@@ -92,7 +95,9 @@ impl Reader<'_> {
     pub fn token_by_hash(&self, hash: &[u8; 32]) -> Result<Option<TokenRow>, StoreError> {
         Ok(self
             .conn()
-            .prepare_cached("SELECT name, scope, created_at, used_at FROM tokens WHERE hash = ?1")?
+            .prepare_cached(
+                "SELECT name, scope, created_at, used_at, model_tokens_per_day FROM tokens WHERE hash = ?1",
+            )?
             .query_row([hash.as_slice()], token)
             .optional()?)
     }
@@ -104,7 +109,7 @@ impl Reader<'_> {
     pub fn tokens(&self) -> Result<Vec<TokenRow>, StoreError> {
         Ok(self
             .conn()
-            .prepare_cached("SELECT name, scope, created_at, used_at FROM tokens ORDER BY name")?
+            .prepare_cached("SELECT name, scope, created_at, used_at, model_tokens_per_day FROM tokens ORDER BY name")?
             .query_map([], token)?
             .collect::<rusqlite::Result<_>>()?)
     }
@@ -176,19 +181,26 @@ impl Tx<'_> {
     ///
     /// # Errors
     /// [`StoreError::Exists`] when the name is taken.
-    pub fn insert_token(&mut self, name: &str, scope: &str, hash: &[u8; 32]) -> Result<TokenRow, StoreError> {
+    pub fn insert_token(
+        &mut self,
+        name: &str,
+        scope: &str,
+        hash: &[u8; 32],
+        model_tokens_per_day: Option<u64>,
+    ) -> Result<TokenRow, StoreError> {
+        let bound = model_tokens_per_day.map(|n| i64::try_from(n).unwrap_or(i64::MAX));
         let created_at = self.now();
         let stored = self
             .conn()
             .prepare_cached(
-                "INSERT INTO tokens (name, scope, hash, created_at) VALUES (?1, ?2, ?3, ?4)
+                "INSERT INTO tokens (name, scope, hash, created_at, model_tokens_per_day) VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (name) DO NOTHING",
             )?
-            .execute(params![name, scope, hash.as_slice(), created_at.micros()])?;
+            .execute(params![name, scope, hash.as_slice(), created_at.micros(), bound])?;
         if stored == 0 {
             return Err(StoreError::Exists { what: format!("a token named {name}") });
         }
-        Ok(TokenRow { name: name.to_owned(), scope: scope.to_owned(), created_at, used_at: None })
+        Ok(TokenRow { name: name.to_owned(), scope: scope.to_owned(), created_at, used_at: None, model_tokens_per_day })
     }
 
     /// Withdraws the token `name`, whose name is then free again; answers whether there was one.

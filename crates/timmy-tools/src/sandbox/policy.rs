@@ -118,9 +118,10 @@ impl Policy {
         Self::default()
     }
 
-    /// For a known program whose arguments the house makes, such as the hardened git: it runs within the same fence,
-    /// yet also where the system offers a weaker one.
-    pub(crate) fn vouched() -> Self {
+    /// For a known program whose arguments the house makes, such as the hardened git or the house itself: it runs
+    /// within the same fence, yet also where the system offers a weaker one.
+    #[must_use]
+    pub fn vouched() -> Self {
         Self { vouched: true, ..Self::default() }
     }
 

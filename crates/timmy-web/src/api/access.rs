@@ -70,7 +70,13 @@ pub async fn remove_password(State(web): State<Web>, visit: Visit, Fields(old): 
 }
 
 fn token(row: &TokenRow) -> Value {
-    json!({"name": row.name, "scope": row.scope, "created_at": row.created_at, "used_at": row.used_at})
+    json!({
+        "name": row.name,
+        "scope": row.scope,
+        "created_at": row.created_at,
+        "used_at": row.used_at,
+        "model_tokens_per_day": row.model_tokens_per_day,
+    })
 }
 
 /// `GET /api/tokens`.
@@ -87,15 +93,19 @@ pub struct New {
     #[schema(min_length = 1, max_length = 64, examples("phone"))]
     name: String,
     /// What it may do; `read` when it is left out.
-    #[schema(pattern = "^(read|operate|admin)$")]
+    #[schema(pattern = "^(models|read|operate|admin)$")]
     scope: Option<String>,
+    /// Tokens of models it may have read and written in one day; no bound of its own when it is left out.
+    #[schema(minimum = 1, maximum = 1000000000)]
+    model_tokens_per_day: Option<u64>,
 }
 
 /// `POST /api/tokens`: the secret is in this answer and nowhere else.
 pub async fn create(State(web): State<Web>, _: Visit, Fields(new): Fields<New>) -> Answer {
-    let scope = Scope::named(new.scope.as_deref().unwrap_or("read"))
-        .ok_or_else(|| Problem::invalid("bad_scope", "A scope is read, operate or admin.", "Leave it out for read."))?;
-    let secret = web.app.access.create_token(&new.name, scope).await?;
+    let scope = Scope::named(new.scope.as_deref().unwrap_or("read")).ok_or_else(|| {
+        Problem::invalid("bad_scope", "A scope is models, read, operate or admin.", "Leave it out for read.")
+    })?;
+    let secret = web.app.access.create_bounded_token(&new.name, scope, new.model_tokens_per_day).await?;
     let name = timmy_domain::text::one_line(&new.name);
     Ok(created(&json!({"name": name, "scope": scope.name(), "token": secret.expose()})))
 }

@@ -7,7 +7,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use timmy_domain::thought::Place;
 use timmy_domain::{Problem, Sensitivity};
-use timmy_llm::{Attempt, Brief, Call, ChatMessage, ChatRequest, Part, ProviderState, ProviderStatus, TaskClass};
+use timmy_llm::cascade::learned;
+use timmy_llm::{
+    Attempt, Brief, Call, ChatMessage, ChatRequest, Manner, ModelStatus, Part, ProviderState, ProviderStatus, Sampling,
+    TaskClass,
+};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
@@ -18,6 +22,9 @@ use crate::ask::Fields;
 use crate::auth::Visit;
 use crate::errors::Answer;
 use crate::web::Web;
+
+pub mod desk;
+pub mod explain;
 
 /// Characters of all messages of one call together.
 const TEXT_CHARS_MAX: usize = 400_000;
@@ -42,8 +49,11 @@ pub fn provider(status: &ProviderStatus) -> Value {
         "kind": status.kind,
         "place": status.place,
         "status": word,
-        // A provider that failed is asked last for a while; nothing else is switched off.
-        "circuit_state": "closed",
+        "circuit_state": status.circuit(),
+        "enabled": !status.disabled,
+        "held": status.held,
+        "held_ms": status.held_ms,
+        "circuits": status.known.iter().map(circuit).collect::<Vec<_>>(),
         "why": why,
         "hint": hint,
         "models": status.models,
@@ -52,6 +62,29 @@ pub fn provider(status: &ProviderStatus) -> Value {
         "failures": status.failures,
         "last_failure": status.last_failure,
         "last_used_ms": status.last_used_ms,
+    })
+}
+
+/// What is known of one model.
+fn circuit(model: &ModelStatus) -> Value {
+    let figure = |mean: &learned::Mean| if mean.count > 0 { json!(mean.mean.round()) } else { Value::Null };
+    let sizes = learned::SIZES.iter().map(|bound| json!(bound)).chain([Value::Null]);
+    let first: Vec<Value> = sizes
+        .zip(&model.speeds.first_ms)
+        .filter(|(_, mean)| mean.count > 0)
+        .map(|(bound, mean)| json!({"prompt_tokens_max": bound, "first_token_ms": mean.mean.round(), "count": mean.count}))
+        .collect();
+    json!({
+        "model": model.model,
+        "state": model.circuit.name(),
+        "opens_in_ms": model.opens_in_ms,
+        "failures_in_a_row": model.in_a_row,
+        "answers": model.answers,
+        "failures": model.failures,
+        "answer_ms": model.answer_ms,
+        "first_token": first,
+        "cold_start_ms": figure(&model.speeds.cold_ms),
+        "tokens_per_second": figure(&model.speeds.tokens_per_second),
     })
 }
 
@@ -69,7 +102,7 @@ pub struct Wanted {
     #[schema(min_items = 1, max_items = 1000)]
     messages: Vec<Spoken>,
     /// What the answer is for.
-    #[schema(pattern = "^(chat|thought)$")]
+    #[schema(pattern = "^(chat|thought|tool_use|code|vision|summary)$")]
     task_class: Option<String>,
     /// The model; `auto`, or nothing, lets the cascade choose.
     model: Option<String>,
@@ -77,9 +110,11 @@ pub struct Wanted {
 
 fn request(web: &Web, wanted: Wanted) -> Result<ChatRequest, Problem> {
     let class = match wanted.task_class.as_deref() {
-        None | Some("chat") => TaskClass::Chat,
-        Some("thought") => TaskClass::Thought,
-        Some(_) => return Err(Problem::invalid("bad_task_class", "`task_class` is chat or thought.", "Leave it out.")),
+        None => TaskClass::Chat,
+        Some(name) => TaskClass::parse(name).filter(|class| *class != TaskClass::Embedding).ok_or_else(|| {
+            let message = "`task_class` is chat, thought, tool_use, code, vision or summary.";
+            Problem::invalid("bad_task_class", message, "Leave it out.")
+        })?,
     };
     let said = spoken(wanted.messages)?;
     if said.iter().map(|(_, text)| text.chars().count()).sum::<usize>() > TEXT_CHARS_MAX {
@@ -92,6 +127,7 @@ fn request(web: &Web, wanted: Wanted) -> Result<ChatRequest, Problem> {
         parts: vec![Part { text, sensitivity: Sensitivity::Open, droppable: false }],
         tool_calls: Vec::new(),
         tool_call_id: None,
+        images: Vec::new(),
     };
     Ok(ChatRequest {
         messages: said.into_iter().map(message).collect(),
@@ -100,12 +136,19 @@ fn request(web: &Web, wanted: Wanted) -> Result<ChatRequest, Problem> {
         max_tokens: u32::try_from(web.app.ctx.settings.talk.max_tokens).unwrap_or(u32::MAX),
         temperature: None,
         model: wanted.model.filter(|m| !m.is_empty() && m != AUTO),
+        sampling: Sampling::default(),
         brief: Brief::default(),
     })
 }
 
 fn attempt(attempt: &Attempt) -> Value {
-    json!({"provider": attempt.provider, "why": attempt.failure.to_string(), "duration_ms": attempt.duration_ms})
+    json!({
+        "provider": attempt.provider,
+        "model": attempt.model,
+        "reason": attempt.failure.word(),
+        "why": attempt.failure.to_string(),
+        "duration_ms": attempt.duration_ms,
+    })
 }
 
 /// `POST /api/v1/router/complete`: an answer of a model. Reflex never answers here.
@@ -115,7 +158,7 @@ pub async fn complete(State(web): State<Web>, _: Visit, Fields(wanted): Fields<W
     // Dropped with the request, when the caller goes away.
     let _cancels = cancel.clone().drop_guard();
     let deadline = Instant::now() + Duration::from_secs(web.app.ctx.settings.talk.deadline_seconds);
-    let call = Call { cancel, deadline, first_word_by: None, deltas: None };
+    let call = Call { cancel, deadline, first_word_by: None, deltas: None, manner: Manner::default() };
     let asked = tokio::select! {
         asked = web.app.ctx.ask("api", &request, &call) => asked.map_err(|error| error.problem())?,
         () = web.stop.cancelled() => return Err(super::chat::stops().into()),

@@ -13,8 +13,10 @@ use timmy_domain::text::{clean, one_line};
 
 mod health;
 mod home;
+mod library;
 mod log;
 mod mind;
+mod router;
 mod settings;
 mod talk;
 mod work;

@@ -208,7 +208,8 @@ impl Call {
         let acts = self.verb != "GET";
         let scope = match (door, acts) {
             (Door::Open, _) => None,
-            (Door::Owner, false) | (Door::Reader, _) => Some(Scope::Read),
+            (Door::Owner | Door::Models, false) | (Door::Reader, _) => Some(Scope::Read),
+            (Door::Models, true) => Some(Scope::Models),
             (Door::Owner, true) => Some(Scope::Operate),
             (Door::Admin, _) => Some(Scope::Admin),
         };
@@ -259,11 +260,13 @@ fn method(verb: &str) -> HttpMethod {
 /// The group a call belongs to, by its address.
 fn tag(path: &str) -> &'static str {
     /// Beginnings of addresses, the longer ones first.
-    const TAGS: [(&str, &str); 15] = [
+    const TAGS: [(&str, &str); 17] = [
         ("/thinking/", "Thinking"),
         ("/api/chat", "Conversation"),
         ("/api/messages", "Conversation"),
         ("/api/v1/router", "Models"),
+        ("/api/v1/models", "Models"),
+        ("/v1/", "Models"),
         ("/api/events", "Events"),
         ("/swarm/", "Events"),
         ("/api/watch", "Watched folders"),

@@ -14,6 +14,9 @@ use super::words::{any, number, one_of, text};
 use crate::api::{access, approvals, backups, chat, router, rules, settings, thinking, watch};
 use crate::ask::LIMIT_MAX;
 
+mod gateway;
+mod models;
+mod routing;
 mod work;
 
 /// The type of one JSON value on each line.
@@ -61,10 +64,23 @@ fn switch() -> ObjectBuilder {
 
 /// Every call.
 pub fn calls() -> Vec<Call> {
-    [house(), conversation(), log(), folders(), models(), thoughts(), work::work(), trust(), keys()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        house(),
+        conversation(),
+        log(),
+        folders(),
+        models(),
+        routing::routing(),
+        thoughts(),
+        work::work(),
+        self::models::library(),
+        gateway::gateway(),
+        trust(),
+        keys(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn house() -> Vec<Call> {

@@ -98,7 +98,7 @@ fn part(web: &Web, visit: &Visit, gathered: &Gathered) -> HealthPart {
         routines: gathered.routines.iter().map(|r| rows::routine(r, &clock)).collect(),
         models: models::rows(web),
         store: rows::store(&web.app.ctx.store.stats(), gathered, &clock),
-        leaves: rows::leaves(web, &web.app.ctx.cascade.status(), &parts),
+        leaves: rows::leaves(web, &web.app.ctx.cascade.status(), &parts, &gathered.left),
         csrf: visit.csrf(),
     }
 }

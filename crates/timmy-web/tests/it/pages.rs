@@ -27,6 +27,8 @@ async fn every_page_draws_empty_and_full() {
         "/swarm/events/rows?after=0",
         "/tasks/rows",
         "/approvals/rows?status=all",
+        "/router/status/ladder",
+        "/router/status/log",
         "/health/page/parts",
     ];
     let pages = [
@@ -41,6 +43,8 @@ async fn every_page_draws_empty_and_full() {
         "/agents",
         "/approvals",
         "/approvals?status=all",
+        "/router/status?task_class=vision&sensitivity=local-only&tokens=9000&tools=true&vision=true",
+        "/router/status?before=4",
         "/thinking?kept=1",
         "/thinking?seed=memory",
         "/swarm/events?type=login.*&severity=info&actor=owner&text=code",

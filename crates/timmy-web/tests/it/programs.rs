@@ -34,7 +34,9 @@ async fn a_chat_answers_with_maker_and_place() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_answer_is_a_503_and_can_be_asked_for_again() {
-    let steps = vec![Step::Fail(Failure::ServerError { status: 500 }), Step::Reply("Now.".into())];
+    // The router asks a server that failed twice more.
+    let fails = || Step::Fail(Failure::ServerError { status: 500 });
+    let steps = vec![fails(), fails(), fails(), Step::Reply("Now.".into())];
     let house = House::serve(scripted(steps), &["talk.answer"]).await;
     assert_eq!(refusal(house.ask("POST", "/api/chat").json(&user("Hello?"))).await, (503, "no_answer".into()));
     let question = house.get("/api/messages").await["items"][1]["id"].as_str().expect("an id").to_owned();

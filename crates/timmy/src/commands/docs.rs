@@ -80,7 +80,7 @@ fn config() -> String {
             out.push_str(&format!("| `{}` | `{}` | {}{} |\n", key.key, key.default, key.doc, bound(key.bound)));
         }
     }
-    out.push_str("\n## [provider.NAME]\n\nA further provider that speaks the OpenAI-compatible protocol; add NAME to `[cascade] providers`. Its key stands in\n`secrets.toml` (mode 0600) as `[provider.NAME] api_key = \"…\"`.\n\n| key | meaning |\n|---|---|\n| `kind` | `\"openai\"` |\n| `url` | The base of its address. |\n| `model` | The model to ask for. |\n| `place` | `\"local\"` when the address is a machine of yours; empty to tell by the address. |\n");
+    out.push_str("\n## [provider.NAME]\n\nA further provider behind an API; add NAME to `[cascade] providers`. Its key stands in\n`secrets.toml` (mode 0600) as `[provider.NAME] api_key = \"…\"`.\n\n| key | meaning |\n|---|---|\n| `kind` | `\"openai\"` (any server that speaks its format), `\"xai\"`, `\"openrouter\"`, `\"llamacpp\"`, `\"vllm\"`, `\"lmstudio\"` or `\"anthropic\"` (any server that speaks its Messages format). |\n| `url` | The base of its address; empty for the usual one of its kind. |\n| `model` | The model to ask for. |\n| `embed_model` | The model that turns text into vectors; empty for the same. |\n| `place` | `\"local\"` when the address is a machine of yours; empty to tell by the address. |\n");
     out
 }
 

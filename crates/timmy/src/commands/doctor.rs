@@ -88,7 +88,7 @@ async fn alone(global: &Global, config: Option<&Config>, findings: &mut Vec<Find
     database::look(&global.home, findings);
     findings.push(sandbox::look().await);
     if let Some(config) = config {
-        models::ask(config, findings).await;
+        models::ask(&global.home, config, findings).await;
         grants::look(&global.home, config, findings);
         servers::ask(config, findings).await;
     }

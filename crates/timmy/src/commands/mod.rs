@@ -18,8 +18,10 @@ pub mod doctor;
 pub mod events;
 pub mod login;
 pub mod mcp;
+pub mod model;
 pub mod password;
 pub mod restore;
+pub mod router;
 pub mod serve;
 pub mod sessions;
 pub mod show;
@@ -91,6 +93,10 @@ enum Command {
     Tasks(task::ListArgs),
     /// Read and decide what waits for your word, and keep your rules
     Approvals(approvals::Args),
+    /// List, fetch, import, use and remove models
+    Model(model::Args),
+    /// Who answers and in which order, trying a provider out, and keeping everything here
+    Router(router::Args),
     /// Point Timmy at a folder, list or remove folders
     Watch(watch::Args),
     /// Offer Timmy's tools to programs that speak the Model Context Protocol
@@ -179,6 +185,8 @@ fn run(line: Line) -> Result<ExitCode> {
             Command::Task(args) => task::run(&global, args).await,
             Command::Tasks(args) => task::list(&global, args).await,
             Command::Approvals(args) => approvals::run(&global, args).await,
+            Command::Model(args) => model::run(&global, args).await,
+            Command::Router(args) => router::run(&global, args).await,
             Command::Watch(args) => watch::run(&global, args).await,
             Command::Mcp(args) => mcp::run(&global, args).await,
             Command::Docs(args) => docs::run(&args),

@@ -32,6 +32,9 @@ pub struct Args {
     /// The address to listen on [default: 127.0.0.1]
     #[arg(long)]
     bind: Option<IpAddr>,
+    /// Never ask a provider on another machine, whatever the settings say
+    #[arg(long)]
+    offline: bool,
 }
 
 /// Runs the server until SIGTERM or SIGINT.
@@ -128,6 +131,9 @@ fn flags(args: &Args) -> Vec<(&'static str, &'static str, Value)> {
     }
     if let Some(bind) = args.bind {
         flags.push(("server", "bind", Value::Text(bind.to_string())));
+    }
+    if args.offline {
+        flags.push(("cascade", "offline", Value::Bool(true)));
     }
     flags
 }

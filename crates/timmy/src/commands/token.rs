@@ -27,6 +27,9 @@ enum Act {
         /// What it may do
         #[arg(long, default_value = "read")]
         scope: Scope,
+        /// Tokens of models it may have read and written in one day; no bound of its own without
+        #[arg(long, value_name = "TOKENS")]
+        model_tokens_per_day: Option<u64>,
     },
     /// List the tokens, without their secrets
     List,
@@ -39,6 +42,8 @@ enum Act {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Scope {
+    /// Ask the models through /v1, and nothing else
+    Models,
     /// Look
     Read,
     /// Talk, steer, decide
@@ -54,9 +59,14 @@ enum Scope {
 pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
     let door = Door::open(global).await?;
     match args.act {
-        Act::Create { name, scope } => {
+        Act::Create { name, scope, model_tokens_per_day } => {
             let scope = scope.to_possible_value().map(|v| v.get_name().to_owned()).unwrap_or_default();
-            let made = door.post("/api/tokens", json!({"name": name, "scope": scope})).await?;
+            let made = door
+                .post(
+                    "/api/tokens",
+                    json!({"name": name, "scope": scope, "model_tokens_per_day": model_tokens_per_day}),
+                )
+                .await?;
             global.show(&made, |made| text(made, "token").to_owned());
             if !global.json {
                 say::aside("This is shown once. Timmy keeps only its hash.");

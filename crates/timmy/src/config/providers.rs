@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use timmy_domain::Secret;
 use timmy_domain::settings::Value;
+use timmy_llm::{ApiSettings, PRESETS};
 use timmy_web::desk::{Holder, Kind, Section, Setting};
 use toml::de::{DeTable, DeValue};
 
@@ -14,23 +15,29 @@ use super::{Config, Explained, SERVER_TABLE, servers, unknown};
 pub const PROVIDER_TABLE: &str = "provider";
 
 /// The keys of a provider.
-const KEYS: [&str; 4] = ["kind", "url", "model", "place"];
+const KEYS: [&str; 5] = ["kind", "url", "model", "embed_model", "place"];
 
 /// What each of them is.
-const DOC_URL: &str = "The base of its address.";
+const DOC_KIND: &str = "What kind of server it is; its usual address and its manners follow from it.";
+const DOC_URL: &str = "The base of its address; empty for the usual one of its kind.";
 const DOC_MODEL: &str = "The model to ask for.";
+const DOC_EMBED: &str = "The model that turns text into vectors; empty for the same.";
 const DOC_PLACE: &str = "\"local\" when the address is a machine of yours; empty to tell by the address.";
 const DOC_KEY: &str = "Its key, from secrets.toml.";
 
-/// One provider that speaks the OpenAI-compatible protocol.
+/// One provider behind an API.
 #[derive(Clone, Debug, Default)]
 pub struct ProviderSettings {
     /// Its name in the cascade.
     pub name: String,
+    /// What kind of server it is; empty for `openai`.
+    pub kind: String,
     /// The base of its address, such as `https://api.example.com/v1`.
     pub url: String,
     /// The model to ask for.
     pub model: String,
+    /// The model that turns text into vectors.
+    pub embed_model: String,
     /// `local` when the owner says that the address is a machine of his own; empty to tell by the address.
     pub place: String,
     /// Its key, from `secrets.toml`.
@@ -55,11 +62,26 @@ impl ProviderSettings {
         };
         let key = if self.api_key.is_empty() { "not set" } else { "set, not shown" };
         vec![
+            row("kind", format!("{:?}", self.api().preset().kind), DOC_KIND),
             row("url", format!("{:?}", self.url), DOC_URL),
             row("model", format!("{:?}", self.model), DOC_MODEL),
+            row("embed_model", format!("{:?}", self.embed_model), DOC_EMBED),
             row("place", format!("{:?}", self.place), DOC_PLACE),
             row("api_key", key.to_owned(), DOC_KEY),
         ]
+    }
+
+    /// What a provider is made from.
+    #[must_use]
+    pub fn api(&self) -> ApiSettings {
+        ApiSettings {
+            name: self.name.clone(),
+            kind: self.kind.clone(),
+            url: self.url.clone(),
+            model: self.model.clone(),
+            embed_model: self.embed_model.clone(),
+            place: self.place.clone(),
+        }
     }
 
     /// Its keys for the desk; `running` is what this run works with, when it knows the provider.
@@ -76,6 +98,7 @@ impl ProviderSettings {
         };
         let word = |secret: &Secret| if secret.is_empty() { "not set" } else { "set, not shown" }.to_owned();
         let places = ["", "local", "remote"].map(str::to_owned).to_vec();
+        let kinds = std::iter::once("").chain(PRESETS.iter().map(|p| p.kind)).map(str::to_owned).collect();
         let text = Kind::Text(None);
         let api_key = Setting {
             running: running.map_or_else(|| "not there".to_owned(), |r| word(&r.api_key)),
@@ -88,8 +111,10 @@ impl ProviderSettings {
             name: format!("{PROVIDER_TABLE}.{}", self.name),
             doc: "A further provider of models.".to_owned(),
             settings: vec![
+                setting("kind", Kind::Word(kinds), &self.kind, running.map(|r| r.kind.as_str()), DOC_KIND),
                 setting("url", text.clone(), &self.url, running.map(|r| r.url.as_str()), DOC_URL),
-                setting("model", text, &self.model, running.map(|r| r.model.as_str()), DOC_MODEL),
+                setting("model", text.clone(), &self.model, running.map(|r| r.model.as_str()), DOC_MODEL),
+                setting("embed_model", text, &self.embed_model, running.map(|r| r.embed_model.as_str()), DOC_EMBED),
                 setting("place", Kind::Word(places), &self.place, running.map(|r| r.place.as_str()), DOC_PLACE),
                 api_key,
             ],
@@ -99,10 +124,14 @@ impl ProviderSettings {
     fn set(&mut self, key: &str, value: &Value) -> Result<(), String> {
         let Value::Text(text) = value else { return Err(format!("{key}: expected a text in quotes, not {value}")) };
         match key {
-            "kind" if text == "openai" => {}
-            "kind" => return Err(format!("kind: expected \"openai\", not {text:?}")),
+            "kind" if text.is_empty() || PRESETS.iter().any(|p| p.kind == text) => text.clone_into(&mut self.kind),
+            "kind" => {
+                let kinds: Vec<&str> = PRESETS.iter().map(|p| p.kind).collect();
+                return Err(format!("kind: {}", unknown("kind", text, &kinds)));
+            }
             "url" => self.url = text.trim_end_matches('/').to_owned(),
             "model" => text.clone_into(&mut self.model),
+            "embed_model" => text.clone_into(&mut self.embed_model),
             "place" if ["", "local", "remote"].contains(&text.as_str()) => text.clone_into(&mut self.place),
             "place" => return Err(format!("place: expected \"local\" or \"remote\", not {text:?}")),
             _ => return Err(unknown("key in [provider]", key, &KEYS)),
@@ -120,7 +149,7 @@ pub(super) fn read(config: &mut Config, table: &DeTable<'_>, text: &str, faults:
             faults.push(format!("timmy.toml line {line}: a provider stands under [provider.NAME], with a name of small letters, digits and dashes"));
             continue;
         };
-        if ["ollama", "scripted", "reflex", "auto"].contains(&name.get_ref().as_ref()) {
+        if ["ollama", "engine", "scripted", "replay", "reflex", "auto"].contains(&name.get_ref().as_ref()) {
             faults.push(format!(
                 "timmy.toml line {line}: {:?} is the name of a built-in provider; choose another",
                 name.get_ref()
@@ -137,7 +166,9 @@ pub(super) fn read(config: &mut Config, table: &DeTable<'_>, text: &str, faults:
                 faults.push(format!("timmy.toml line {line}: {fault}"));
             }
         }
-        if !provider.url.starts_with("http://") && !provider.url.starts_with("https://") {
+        // A kind that was not named says nothing about the address either.
+        let usual = !provider.kind.is_empty() && provider.url.is_empty() && !provider.api().url().is_empty();
+        if !usual && !provider.url.starts_with("http://") && !provider.url.starts_with("https://") {
             faults.push(format!(
                 "timmy.toml line {line}: [provider.{}] needs url = \"https://…\" or \"http://…\"",
                 provider.name

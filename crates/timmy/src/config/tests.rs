@@ -43,7 +43,7 @@ fn faults_name_the_line_and_the_nearest_name() {
         ),
         (
             "[cascade]\nprefer = \"scripted\"",
-            "[cascade] prefer: unknown provider of [cascade] providers \"scripted\"; known are ollama, reflex, auto",
+            "[cascade] prefer: unknown provider of [cascade] providers \"scripted\"; known are ollama, engine, reflex, auto",
         ),
         (
             "[thinking]\nquiet_from = \"22:00\"",

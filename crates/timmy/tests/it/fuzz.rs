@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 mod checks;
 
 /// Every target: its folder in `fuzz/corpus`, and its check.
-const TARGETS: [(&str, fn(&[u8])); 8] = [
+const TARGETS: [(&str, fn(&[u8])); 9] = [
     ("answer_stream", checks::answer_stream::check),
     ("archive", checks::archive::check),
     ("client_frame", checks::client_frame::check),
     ("config", checks::config::check),
     ("door", checks::door::check),
     ("event_filter", checks::event_filter::check),
+    ("gguf_header", checks::gguf_header::check),
     ("git_output", checks::git_output::check),
     ("watched_folder", checks::watched_folder::check),
 ];

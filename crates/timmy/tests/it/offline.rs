@@ -12,7 +12,7 @@ use serde_json::Value;
 use timmy_core::settings::{Settings, ThinkingSettings};
 use timmy_domain::thought::Place;
 use timmy_domain::{Event, Secret};
-use timmy_llm::{Ollama, OllamaSettings, OpenAi, OpenAiSettings, Provider, Reflex, Scripted, Step};
+use timmy_llm::{ApiSettings, Ollama, OllamaSettings, OpenAi, Provider, Reflex, Scripted, Step};
 use timmy_testkit::engine::RUN_TOKEN;
 use timmy_testkit::{Engine, engine};
 use timmy_web::WebParts;
@@ -162,7 +162,14 @@ fn ollama() -> Arc<dyn Provider> {
 }
 
 fn remote(name: &str, url: &str) -> Arc<dyn Provider> {
-    let settings = OpenAiSettings { name: name.into(), url: url.into(), model: "m".into(), place: "remote".into() };
+    let settings = ApiSettings {
+        name: name.into(),
+        kind: String::new(),
+        url: url.into(),
+        model: "m".into(),
+        embed_model: String::new(),
+        place: "remote".into(),
+    };
     Arc::new(OpenAi::new(&settings, Secret::new("sk-far-away".into())).expect("an address"))
 }
 

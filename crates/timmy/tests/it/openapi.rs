@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::support::{Server, home};
 
 /// Words of a schema that explain and do not bound, or that schemathesis checks in the long tests.
-const NOT_CHECKED: [&str; 8] =
-    ["description", "examples", "format", "pattern", "minLength", "minItems", "maxItems", "title"];
+const NOT_CHECKED: [&str; 9] =
+    ["description", "examples", "format", "pattern", "minLength", "minItems", "maxItems", "title", "propertyNames"];
 
 /// The document, and which of its calls were made.
 struct Document {
@@ -40,6 +40,11 @@ impl Document {
                 "items" => {
                     let items = value.as_array().into_iter().flatten();
                     found.extend(items.flat_map(|item| self.misfits(bound, item, &format!("{at}[]"))));
+                }
+                // A table of values by names of their own.
+                "additionalProperties" if bound.is_object() => {
+                    let values = value.as_object().into_iter().flatten();
+                    found.extend(values.flat_map(|(name, one)| self.misfits(bound, one, &format!("{at}.{name}"))));
                 }
                 "oneOf" => {
                     let kinds: Vec<_> = listed(bound).iter().map(|kind| self.misfits(kind, value, at)).collect();
@@ -161,6 +166,24 @@ fn conversation(of: &Described) {
     of.get("/api/messages", "", "");
     of.get("/api/v1/router/providers", "", "");
     of.act("POST", "/api/v1/router/complete", "", &said, 200);
+    for page in ["status", "metrics", "config", "egress"] {
+        of.get(&format!("/api/v1/router/{page}"), "", "");
+    }
+    of.act("POST", "/api/v1/router/order", "", &json!({"providers": ["scripted"]}), 200);
+    of.act("POST", "/api/v1/router/local-only", "", &json!({"minutes": 0}), 200);
+    of.act("POST", "/api/v1/router/health-check", "", &json!({}), 200);
+    let control = "/api/v1/router/providers/{name}/control";
+    of.act("POST", control, "scripted", &json!({"action": "reset_circuit"}), 200);
+    of.act("POST", control, "nobody", &json!({"action": "disable"}), 404);
+    of.get("/api/v1/router/explain", "", "");
+    of.get(
+        "/api/v1/router/explain",
+        "",
+        "?task_class=vision&sensitivity=local-only&tokens=9000&tools=true&vision=true",
+    );
+    let test = "/api/v1/router/providers/{name}/test";
+    assert_eq!(of.act("POST", test, "scripted", &json!({}), 200)["answered"], true);
+    of.act("POST", test, "nobody", &json!({}), 404);
 }
 
 fn thoughts(of: &Described) {
@@ -198,6 +221,36 @@ fn folders(of: &Described) {
     of.get("/api/watch", "", "");
     of.act("DELETE", "/api/watch/{which}", &folder["id"].to_string(), &json!({}), 200);
     assert!(other.path().is_dir(), "it is untouched");
+}
+
+fn models(of: &Described) {
+    let other = home();
+    let file = other.path().join("m.gguf");
+    std::fs::write(&file, b"GGUF\x03\0\0\0weights").expect("written");
+    let body = json!({"name": "m", "path": file});
+    of.act("POST", "/api/v1/models", "", &body, 403);
+    of.act("POST", "/api/v1/models", "", &json!({"name": "o", "format": "ollama", "role": "judge"}), 201);
+    of.act("POST", "/api/v1/models/import", "", &body, 201);
+    of.act("POST", "/api/v1/models/import", "", &json!({"name": "../m", "path": file}), 422);
+    assert_eq!(of.get("/api/v1/models", "", "")["items"].as_array().map(Vec::len), Some(2));
+    assert_eq!(of.get("/api/v1/models", "", "?role=judge")["items"][0]["name"], "o");
+    of.get("/api/v1/models/roles/{role}", "reward", "");
+    of.get("/api/v1/models/{name}", "m", "");
+    of.act("PATCH", "/api/v1/models/{name}/active", "m", &json!({"active": false}), 200);
+    of.act("POST", "/api/v1/models/assignments", "", &json!({"agent_id": "timmy", "model_name": "o"}), 201);
+    of.act("POST", "/api/v1/models/assignments", "", &json!({"agent_id": "timmy", "model_name": "none"}), 404);
+    of.get("/api/v1/models/assignments/all", "", "");
+    of.act("DELETE", "/api/v1/models/assignments/{agent}", "timmy", &json!({}), 200);
+    of.act("DELETE", "/api/v1/models/{name}", "m", &json!({}), 200);
+    of.act("POST", "/api/v1/models/{name}/restore", "m", &json!({}), 200);
+    assert!(of.get("/api/v1/models/catalogue", "", "?speed=false")["items"].is_array());
+    of.get("/api/v1/models/found", "", "");
+    // Nothing is fetched here: one has no checksum, one is unknown.
+    of.act("POST", "/api/v1/models/pulls", "", &json!({"name": "phi-4"}), 409);
+    of.act("POST", "/api/v1/models/pulls", "", &json!({"name": "nothing"}), 404);
+    of.get("/api/v1/models/pulls", "", "");
+    of.call("GET", "/api/v1/models/pulls/{name}", "qwen3-4b", "", None);
+    of.act("DELETE", "/api/v1/models/pulls/{name}", "qwen3-4b", &json!({}), 409);
 }
 
 fn keys(of: &Described) {
@@ -295,6 +348,18 @@ fn work(of: &Described) {
     of.act("POST", "/api/tasks", "", &once, 200);
 }
 
+fn gateway(of: &Described) {
+    let listed = of.get("/v1/models", "", "");
+    let name = listed["data"][0]["id"].as_str().expect("a model").to_owned();
+    of.call("GET", "/v1/models/{id}", &name, "", None);
+    let hello = json!([{"role": "user", "content": "Hello."}]);
+    of.act("POST", "/v1/chat/completions", "", &json!({"model": "auto", "messages": hello}), 200);
+    of.act("POST", "/v1/chat/completions", "", &json!({"model": "auto"}), 422);
+    of.act("POST", "/v1/completions", "", &json!({"model": "auto", "prompt": "Once"}), 200);
+    // The scripted provider embeds nothing, and there is no other.
+    of.act("POST", "/v1/embeddings", "", &json!({"model": "auto", "input": "Once"}), 503);
+}
+
 fn refusals(of: &Described) {
     let nowhere = "0192f0c1-7c2a-7e55-9d0e-2b1f6a0c9a11";
     for (verb, route) in
@@ -327,7 +392,7 @@ fn every_call_answers_as_it_is_described() {
     );
     let document = Document { whole: server.get("/openapi.json"), made: RefCell::default() };
     let of = Described { server, document };
-    for walk in [house, conversation, thoughts, log, folders, keys, trust, work, refusals] {
+    for walk in [house, conversation, thoughts, log, folders, models, keys, trust, work, gateway, refusals] {
         walk(&of);
     }
     let paths = of.document.whole["paths"].as_object().expect("paths");

@@ -42,6 +42,9 @@ async fn the_conversation_is_remembered_and_dated() {
 async fn a_failure_is_a_failure_and_can_be_tried_again() {
     let provider = Arc::new(Scripted::script(vec![
         Step::Fail(Failure::ServerError { status: 502 }),
+        // The router asks a server that failed twice more.
+        Step::Fail(Failure::ServerError { status: 502 }),
+        Step::Fail(Failure::ServerError { status: 502 }),
         Step::Reply("Now I hear you.".into()),
     ]));
     let mut engine = engine(only(&provider), Settings::default());

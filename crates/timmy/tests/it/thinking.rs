@@ -259,8 +259,9 @@ async fn reflex_thinks_only_when_a_fact_changed() {
 // shows: thinking: a thought that failed is told with its reason, and the next one waits
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_is_told_with_its_reason_and_the_next_thought_waits() {
-    let provider =
-        Arc::new(Scripted::script(vec![Step::Fail(Failure::ServerError { status: 500 }), Step::Reply("Back.".into())]));
+    // The router asks a server that failed twice more.
+    let fails = || Step::Fail(Failure::ServerError { status: 500 });
+    let provider = Arc::new(Scripted::script(vec![fails(), fails(), fails(), Step::Reply("Back.".into())]));
     let mut engine = engine(only(&provider), plain());
     engine.run_only(&["mind.thinking", "work.processor"]);
     engine.clock.advance(Duration::from_secs(1));

@@ -143,7 +143,7 @@ async fn what_is_stopped_while_it_runs_stays_stopped() {
 // shows: tasks: mixed kinds drain to nothing left; unknown kinds are laid aside, escalations wait, a failing one blocks nobody
 #[tokio::test(flavor = "multi_thread")]
 async fn the_queue_drains_to_nothing_left() {
-    let steps = vec![says("one"), Step::Fail(Failure::Auth), says("three"), says("four")];
+    let steps = vec![says("one"), Step::Fail(Failure::ContentPolicy), says("three"), says("four")];
     let mut engine = engine(model(steps), Settings::default());
     let low = add_kind(&engine, "internal", Priority::Low).await;
     let first = add_kind(&engine, "task_request", Priority::Urgent).await;

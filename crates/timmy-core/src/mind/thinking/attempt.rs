@@ -7,7 +7,7 @@ use timmy_domain::event::{ThoughtMissed, ThoughtStopped};
 use timmy_domain::text::cut;
 use timmy_domain::thought::{Place, Thought};
 use timmy_domain::{Actor, NewEvent, SeedType, Seq, Timestamp};
-use timmy_llm::{Answer, Attempt, Brief, Call, CascadeError, Failure, Finish, Stage};
+use timmy_llm::{Answer, Attempt, Brief, Call, CascadeError, Failure, Finish, Manner, Stage};
 use timmy_store::{NewThought, StoreError, Tx};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -140,7 +140,8 @@ impl Thinking {
         span.fail("given_up");
         let cancel = ctx.stop.child_token();
         let deadline = Instant::now() + Duration::from_secs(ctx.settings.thinking.deadline_seconds);
-        let call = Call { cancel: cancel.clone(), deadline, first_word_by: None, deltas: None };
+        let call =
+            Call { cancel: cancel.clone(), deadline, first_word_by: None, deltas: None, manner: Manner::default() };
         let asked = tokio::select! {
             biased;
             () = ctx.stop.cancelled() => Err(Outcome::Stopped),

@@ -7,16 +7,26 @@ use super::OllamaSettings;
 use crate::failure::Failure;
 use crate::outbound::{OutMessage, Outbound};
 use crate::provider::Finish;
-use crate::request::ToolCall;
-use crate::wire::frame_json;
+use crate::request::{AnswerFormat, ToolCall, ToolChoice};
 use crate::wire::growing::{CallPiece, Growing};
 use crate::wire::lines::Flow;
+use crate::wire::{base64, frame_json};
 
 /// The request.
 pub fn body(outbound: &Outbound, model: &str, settings: &OllamaSettings) -> Value {
     let mut options = json!({ "num_ctx": settings.num_ctx, "num_predict": outbound.max_tokens() });
     if let Some(temperature) = outbound.temperature() {
         options["temperature"] = json!(temperature);
+    }
+    let sampling = outbound.sampling();
+    if let Some(seed) = sampling.seed {
+        options["seed"] = json!(seed);
+    }
+    if let Some(top_p) = sampling.top_p {
+        options["top_p"] = json!(top_p);
+    }
+    if !sampling.stop.is_empty() {
+        options["stop"] = json!(sampling.stop);
     }
     let mut body = json!({
         "model": model,
@@ -25,7 +35,13 @@ pub fn body(outbound: &Outbound, model: &str, settings: &OllamaSettings) -> Valu
         "keep_alive": format!("{}m", settings.keep_alive_minutes),
         "options": options,
     });
-    if !outbound.tools().is_empty() {
+    match &sampling.format {
+        AnswerFormat::Text => {}
+        AnswerFormat::Json => body["format"] = json!("json"),
+        AnswerFormat::Schema { schema, .. } => body["format"] = schema.clone(),
+    }
+    // There is no word for a choice; without tools none is called.
+    if !outbound.tools().is_empty() && sampling.tool_choice != ToolChoice::Never {
         let tools = outbound.tools().iter().map(|t| {
             let function = json!({ "name": t.name, "description": t.description, "parameters": t.parameters });
             json!({ "type": "function", "function": function })
@@ -42,6 +58,9 @@ fn message(message: &OutMessage) -> Value {
     }
     if let Some(id) = message.tool_call_id() {
         out["tool_call_id"] = json!(id);
+    }
+    if !message.images().is_empty() {
+        out["images"] = message.images().iter().map(|image| json!(base64::of(&image.bytes))).collect();
     }
     out
 }

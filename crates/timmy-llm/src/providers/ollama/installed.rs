@@ -42,6 +42,11 @@ pub fn choose(installed: &[Installed], wished: Option<&str>, configured: &str) -
     chosen.map(str::to_owned)
 }
 
+/// Whether a model sees pictures, as far as its name tells: the list does not.
+pub fn sees(model: &str) -> bool {
+    ["llava", "vision", "-vl", "2.5vl", "3vl", "gemma3", "moondream", "minicpm-v"].iter().any(|w| model.contains(w))
+}
+
 /// A name without a tag means the tag `latest`.
 fn full(model: &str) -> String {
     if model.contains(':') { model.to_owned() } else { format!("{model}:latest") }

@@ -7,9 +7,13 @@ use timmy_domain::Secret;
 use crate::failure::Failure;
 use crate::outbound::{OutMessage, Outbound};
 use crate::provider::Finish;
-use crate::wire::frame_json;
+use crate::request::{AnswerFormat, Sampling, ToolChoice};
 use crate::wire::growing::{CallPiece, Growing};
 use crate::wire::lines::Flow;
+use crate::wire::{base64, frame_json};
+
+/// How deep a schema is looked at before it counts as not closed.
+const SCHEMA_DEPTH_MAX: usize = 32;
 
 /// The request. `newer` servers have renamed the bound on tokens, and refuse the old name.
 pub fn body(outbound: &Outbound, model: &str, newer: bool) -> Value {
@@ -29,12 +33,71 @@ pub fn body(outbound: &Outbound, model: &str, newer: bool) -> Value {
             json!({ "type": "function", "function": function })
         });
         body["tools"] = tools.collect();
+        match &outbound.sampling().tool_choice {
+            ToolChoice::Auto => {}
+            ToolChoice::Never => body["tool_choice"] = json!("none"),
+            ToolChoice::Required => body["tool_choice"] = json!("required"),
+            ToolChoice::Named(name) => {
+                body["tool_choice"] = json!({ "type": "function", "function": { "name": name } });
+            }
+        }
     }
+    sample(&mut body, outbound.sampling());
     body
+}
+
+fn sample(body: &mut Value, sampling: &Sampling) {
+    if let Some(seed) = sampling.seed {
+        body["seed"] = json!(seed);
+    }
+    if let Some(top_p) = sampling.top_p {
+        body["top_p"] = json!(top_p);
+    }
+    if !sampling.stop.is_empty() {
+        body["stop"] = json!(sampling.stop);
+    }
+    match &sampling.format {
+        AnswerFormat::Text => {}
+        AnswerFormat::Json => body["response_format"] = json!({ "type": "json_object" }),
+        AnswerFormat::Schema { name, schema } => {
+            let schema = json!({ "name": name, "schema": schema, "strict": is_closed(schema, 0) });
+            body["response_format"] = json!({ "type": "json_schema", "json_schema": schema });
+        }
+    }
+}
+
+/// Whether every object of `schema` names all its properties, requires them and allows no others: only then do servers
+/// take it as strict, and refuse it otherwise.
+fn is_closed(schema: &Value, depth: usize) -> bool {
+    let next = |value: &Value| is_closed(value, depth + 1);
+    match schema {
+        _ if depth > SCHEMA_DEPTH_MAX => false,
+        Value::Array(items) => items.iter().all(next),
+        Value::Object(keys) => {
+            let closed = match keys.get("properties").and_then(Value::as_object) {
+                Some(properties) => {
+                    let required = keys.get("required").and_then(Value::as_array);
+                    let required = |name: &String| required.is_some_and(|r| r.iter().any(|n| n == name.as_str()));
+                    keys.get("additionalProperties") == Some(&Value::Bool(false)) && properties.keys().all(required)
+                }
+                None => keys.get("type").is_none_or(|t| t != "object"),
+            };
+            closed && keys.values().all(next)
+        }
+        _ => true,
+    }
 }
 
 fn message(message: &OutMessage) -> Value {
     let mut out = json!({ "role": message.role().name(), "content": message.text() });
+    if !message.images().is_empty() {
+        let text = json!({ "type": "text", "text": message.text() });
+        let pictures = message.images().iter().map(|image| {
+            let url = format!("data:{};base64,{}", image.media_type, base64::of(&image.bytes));
+            json!({ "type": "image_url", "image_url": { "url": url } })
+        });
+        out["content"] = std::iter::once(text).chain(pictures).collect();
+    }
     if !message.tool_calls().is_empty() {
         let calls = message.tool_calls().iter().map(|c| {
             let function = json!({ "name": c.name, "arguments": c.arguments });

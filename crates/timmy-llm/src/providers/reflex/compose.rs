@@ -47,6 +47,10 @@ pub fn compose(brief: &Brief, class: TaskClass, pull: &str) -> Result<String, Fa
     match class {
         TaskClass::Thought => thought(&brief.facts).ok_or(Failure::NothingToSay),
         TaskClass::Chat => Ok(answer(brief, pull)),
+        other => {
+            let what = format!("without a language model there is no {}", other.name().replace('_', " "));
+            Err(Failure::Unsupported { what })
+        }
     }
 }
 

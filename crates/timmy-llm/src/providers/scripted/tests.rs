@@ -6,24 +6,32 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::request::{Brief, ChatMessage, Part, Role, TaskClass};
+use crate::provider::Manner;
+use crate::request::{Brief, ChatMessage, Part, Role, Sampling, TaskClass};
 
 fn request(text: &str, sensitivity: Sensitivity) -> ChatRequest {
     let part = Part { text: text.to_owned(), sensitivity, droppable: false };
     ChatRequest {
-        messages: vec![ChatMessage { role: Role::User, parts: vec![part], tool_calls: vec![], tool_call_id: None }],
+        messages: vec![ChatMessage {
+            role: Role::User,
+            parts: vec![part],
+            tool_calls: vec![],
+            tool_call_id: None,
+            images: Vec::new(),
+        }],
         tools: vec![],
         class: TaskClass::Chat,
         max_tokens: 100,
         temperature: None,
         model: None,
+        sampling: Sampling::default(),
         brief: Brief::default(),
     }
 }
 
 fn call(seconds: u64) -> Call {
     let deadline = Instant::now() + Duration::from_secs(seconds);
-    Call { cancel: CancellationToken::new(), deadline, first_word_by: None, deltas: None }
+    Call { cancel: CancellationToken::new(), deadline, first_word_by: None, deltas: None, manner: Manner::default() }
 }
 
 #[tokio::test(start_paused = true)]

@@ -22,6 +22,11 @@ pub struct Why {
     message: String,
     /// What can be done about it, in one sentence.
     hint: String,
+    /// The kind of refusal in OpenAI's words; only below `/v1`.
+    #[schema(examples("invalid_request_error"))]
+    r#type: Option<String>,
+    /// Which field is at fault in OpenAI's words; only below `/v1`, and `null` where that is not known.
+    param: Option<String>,
 }
 
 /// A word for watchdogs.

@@ -62,6 +62,9 @@ pub struct Token {
     /// When it was last shown.
     #[schema(required)]
     used_at: Option<Moment>,
+    /// How many tokens of models may be spent by it in a day; `null` for no bound of its own.
+    #[schema(required)]
+    model_tokens_per_day: Option<u64>,
 }
 
 /// A token that was made.

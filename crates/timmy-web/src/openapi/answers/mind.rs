@@ -165,6 +165,47 @@ pub struct Providers {
     next: Option<Position>,
 }
 
+/// What is known of one model.
+#[derive(ToSchema)]
+pub struct KnownModel {
+    /// Its name; empty while unknown.
+    model: String,
+    /// How its circuit stands.
+    #[schema(pattern = "^(closed|open|half_open)$")]
+    state: String,
+    /// What is left of its rest, in milliseconds.
+    opens_in_ms: u64,
+    /// Failures in a row.
+    failures_in_a_row: u32,
+    /// Answers.
+    answers: u64,
+    /// Failures.
+    failures: u64,
+    /// How long a whole answer takes, in milliseconds; `null` before the first.
+    #[schema(required)]
+    answer_ms: Option<u64>,
+    /// Time to the first word, by the length of the prompt.
+    first_token: Vec<FirstToken>,
+    /// Time to the first word of a cold model, in milliseconds; `null` while unknown.
+    #[schema(required)]
+    cold_start_ms: Option<f64>,
+    /// Tokens written each second; `null` while unknown.
+    #[schema(required)]
+    tokens_per_second: Option<f64>,
+}
+
+/// Time to the first word for prompts of one length.
+#[derive(ToSchema)]
+pub struct FirstToken {
+    /// Tokens the prompt has at most; `null` for any.
+    #[schema(required)]
+    prompt_tokens_max: Option<u64>,
+    /// How long it usually takes, in milliseconds.
+    first_token_ms: f64,
+    /// Answers that were measured.
+    count: u64,
+}
+
 /// Somebody who can answer.
 #[derive(ToSchema)]
 pub struct Provider {
@@ -178,9 +219,17 @@ pub struct Provider {
     /// `up`, `down`, or `unknown` when it was not asked yet.
     #[schema(pattern = "^(unknown|up|down)$")]
     status: String,
-    /// `closed`: one that failed is asked last for a while; nothing else is switched off.
-    #[schema(pattern = "^closed$")]
+    /// `closed`: it is asked. `open`: it failed too often, or is held back. `half_open`: one call tries it out.
+    #[schema(pattern = "^(closed|open|half_open)$")]
     circuit_state: String,
+    /// Whether the owner lets it be asked.
+    enabled: bool,
+    /// Why it is held back, such as a key that it does not accept; empty otherwise.
+    held: String,
+    /// For how long, in milliseconds.
+    held_ms: u64,
+    /// What is known of each of its models.
+    circuits: Vec<KnownModel>,
     /// Why it is down; empty otherwise.
     why: String,
     /// What the owner can do about it; empty otherwise.
@@ -222,6 +271,10 @@ pub struct Completed {
 pub struct Attempt {
     /// Who.
     provider: String,
+    /// Which model; empty while unknown.
+    model: String,
+    /// Why, in one word.
+    reason: String,
     /// Why.
     why: String,
     /// How long it took, in milliseconds.

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use timmy_domain::Record;
 use timmy_domain::bus::Pattern;
-use timmy_store::{EventQuery, Reader, StoreError};
+use timmy_store::{EgressSum, EventQuery, Reader, StoreError};
 use timmy_tools::machine::{self, Machine};
 use timmy_tools::usage::{self, Usage};
 use tokio::time::Instant;
@@ -44,6 +44,8 @@ pub struct Gathered {
     pub checks: Vec<Record>,
     /// The last faults, newest first.
     pub faults: Vec<Record>,
+    /// What left for models today, by provider.
+    pub left: Vec<EgressSum>,
     /// What is done regularly.
     pub routines: Vec<Routine>,
     /// The machine.
@@ -67,10 +69,10 @@ fn newest(r: &Reader<'_>, name: &str, limit: usize) -> Result<Vec<Record>, Store
     r.events(&EventQuery { pattern, limit, newest_first: true, ..EventQuery::default() })
 }
 
-/// Events read for Health: checks, faults, and the last of each routine.
-type Told = (Vec<Record>, Vec<Record>, Vec<Option<(bool, Record)>>);
+/// Read for Health: checks, faults, the last of each routine, and what left today.
+type Told = (Vec<Record>, Vec<Record>, Vec<Option<(bool, Record)>>, Vec<EgressSum>);
 
-fn told(r: &Reader<'_>) -> Result<Told, StoreError> {
+fn told(r: &Reader<'_>, day: &str) -> Result<Told, StoreError> {
     let mut faults = newest(r, "error.captured", FAULTS_MAX)?;
     faults.extend(newest(r, "reactor.parked", FAULTS_MAX)?);
     faults.sort_by_key(|record| std::cmp::Reverse(record.seq));
@@ -82,7 +84,7 @@ fn told(r: &Reader<'_>) -> Result<Told, StoreError> {
         }
         lasts.push(found.into_iter().max_by_key(|(_, record)| record.seq));
     }
-    Ok((newest(r, "store.checked", 4)?, faults, lasts))
+    Ok((newest(r, "store.checked", 4)?, faults, lasts, r.egress_by_provider(day)?))
 }
 
 /// Measures the machine without holding up other requests.
@@ -106,7 +108,8 @@ async fn measured(web: &Web) -> (Machine, Usage, Option<(u64, bool)>) {
 /// # Errors
 /// When the store cannot be read.
 pub async fn everything(web: &Web) -> Result<Gathered, Refusal> {
-    let (around, (checks, faults, lasts)) = gather(web, told).await?;
+    let day = web.app.ctx.now().to_utc().date().to_string();
+    let (around, (checks, faults, lasts, left)) = gather(web, move |r| told(r, &day)).await?;
     let (machine, usage, home_bytes) = measured(web).await;
     let enabled = |name: &str| match name {
         "Backup" | "Restore drill" => web.app.ctx.settings.backup.enabled,
@@ -121,7 +124,7 @@ pub async fn everything(web: &Web) -> Result<Gathered, Refusal> {
     };
     let routines = ROUTINES.into_iter().zip(lasts).map(routine).collect();
     let resources = live_on(web, &machine, &usage, home_bytes);
-    Ok(Gathered { around, checks, faults, routines, machine, resources })
+    Ok(Gathered { around, checks, faults, left, routines, machine, resources })
 }
 
 /// What Timmy lives on, in rows.

@@ -5,7 +5,7 @@ use timmy_domain::text::{cut, one_line};
 use timmy_domain::thought::Place;
 use timmy_domain::{Event, Problem, Record};
 use timmy_llm::ProviderStatus;
-use timmy_store::StoreStats;
+use timmy_store::{EgressSum, StoreStats};
 use timmy_tools::mcp::{Standing, Way};
 use timmy_tools::sandbox::Fence;
 use timmy_tools::tool::scope::Grants;
@@ -95,7 +95,7 @@ pub fn routine(routine: &Routine, clock: &Clock) -> RoutineRow {
 }
 
 /// What may leave this machine: only what the owner switched on.
-pub fn leaves(web: &Web, providers: &[ProviderStatus], parts: &[Part]) -> Vec<LeaveRow> {
+pub fn leaves(web: &Web, providers: &[ProviderStatus], parts: &[Part], left: &[EgressSum]) -> Vec<LeaveRow> {
     let ctx = &web.app.ctx;
     let privacy = &ctx.settings.privacy;
     let row = |name: &str, state, text: String| LeaveRow { name: name.to_owned(), state, text };
@@ -122,6 +122,10 @@ pub fn leaves(web: &Web, providers: &[ProviderStatus], parts: &[Part]) -> Vec<Le
         };
         let state = State::new(crate::look::Tone::Warn, "remote", "May leave");
         Some(row(&format!("Tools of {}", server.name), state, far))
+    }));
+    rows.extend(left.iter().map(|sum| {
+        let text = format!("{} since midnight UTC. Router shows each of them.", crate::look::router::sum(sum));
+        row(&format!("To {} today", sum.of), State::new(crate::look::Tone::Warn, "remote", "Left"), text)
     }));
     rows.push(match ctx.telemetry.endpoint() {
         None => row("Traces", State::off("Off"), "No collector is named in [telemetry] otlp_endpoint.".to_owned()),

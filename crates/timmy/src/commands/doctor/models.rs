@@ -9,6 +9,7 @@ use timmy_llm::ProviderState;
 use super::Finding;
 use crate::commands::{safe, text};
 use crate::config::Config;
+use crate::home::Home;
 use crate::wire;
 
 /// How long one provider may take to say that it is there, in milliseconds.
@@ -23,8 +24,8 @@ pub(super) struct Asked {
 }
 
 /// Asks every provider of the configuration whether it is there.
-pub(super) async fn ask(config: &Config, findings: &mut Vec<Finding>) {
-    let cascade = match wire::cascade(config) {
+pub(super) async fn ask(home: &Home, config: &Config, findings: &mut Vec<Finding>) {
+    let cascade = match wire::cascade(home, config, None) {
         Ok(cascade) => cascade,
         Err(error) => {
             return findings.push(Finding::fault("model", format!("{error:#}"), "Mend the line in timmy.toml."));
@@ -38,6 +39,7 @@ pub(super) async fn ask(config: &Config, findings: &mut Vec<Finding>) {
             _ => String::new(),
         },
         hint: match status.kind {
+            "engine" => "Put a .gguf file into the folder models of the home.".to_owned(),
             "ollama" => "Start Ollama and fetch a model with `ollama pull`.".to_owned(),
             _ => "Check its url, and that its server runs.".to_owned(),
         },

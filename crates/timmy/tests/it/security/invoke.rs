@@ -126,7 +126,9 @@ fn every_route_is_deaf(server: &Server, keys: &[String], arguments: &Value) {
         }
         for (key, body) in keys.iter().flat_map(|key| bodies.iter().map(move |body| (key, body))) {
             let (status, text) = server.request(verb, &path, &[("Authorization", key)], Some(&body.to_string()));
-            assert!(status < 500, "{verb} {path}: {status} {text}");
+            // Where no model answers as it was told to, the gateway says that none could.
+            let no_model = status == 503 && text.contains("no_model");
+            assert!(status < 500 || no_model, "{verb} {path}: {status} {text}");
         }
     }
 }

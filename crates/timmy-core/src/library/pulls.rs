@@ -1,0 +1,303 @@
+//! Models that are being fetched: a few at a time, each with how far it is, each of which can be stopped.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use timmy_domain::event::{ModelPullEnded, ModelPullProgress, ModelPullStarted};
+use timmy_domain::model::catalogue::{self, Entry};
+use timmy_domain::model::{Model, ModelRole};
+use timmy_domain::{Actor, NewEvent, Problem, Timestamp};
+use timmy_llm::pull::{Progress, PullFailure, Puller, Wanted, unfinished_bytes};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use crate::ctx::Ctx;
+
+/// Files that are fetched at once; more wait.
+pub const AT_ONCE_MAX: usize = 2;
+/// Pulls that are remembered, running and ended.
+pub const PULLS_MAX: usize = 20;
+/// Words about progress that may wait for the store.
+const TOLD_MAX: usize = 16;
+
+/// How a pull stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PullState {
+    /// Others come first.
+    Waiting,
+    /// It comes.
+    Fetching,
+    /// The owner stopped it, and what came is still being put on the disk.
+    Stopping,
+    /// It is here.
+    Done,
+    /// The owner stopped it.
+    Cancelled,
+    /// It failed.
+    Failed,
+}
+
+impl PullState {
+    /// Whether it still goes on.
+    #[must_use]
+    pub const fn runs(self) -> bool {
+        matches!(self, Self::Waiting | Self::Fetching | Self::Stopping)
+    }
+}
+
+/// One pull.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Pull {
+    /// The model.
+    pub name: String,
+    /// How it stands.
+    pub state: PullState,
+    /// Bytes that are here.
+    pub bytes_here: u64,
+    /// All bytes.
+    pub bytes: u64,
+    /// Bytes that come in a second, as a mean of this run; 0 while unknown.
+    pub bytes_per_second: u64,
+    /// When it was asked for.
+    pub started_at: Timestamp,
+    /// Why it failed, and what can be done; else empty.
+    pub why: String,
+    /// What can be done; else empty.
+    pub hint: String,
+}
+
+struct Entered {
+    pull: Pull,
+    cancel: CancellationToken,
+}
+
+/// The pulls. Cheap to clone.
+#[derive(Clone)]
+pub struct Pulls {
+    ctx: Ctx,
+    folder: PathBuf,
+    turns: Arc<Semaphore>,
+    entered: Arc<Mutex<BTreeMap<String, Entered>>>,
+}
+
+impl Pulls {
+    pub(super) fn new(ctx: Ctx, folder: PathBuf) -> Self {
+        Self { ctx, folder, turns: Arc::new(Semaphore::new(AT_ONCE_MAX)), entered: Arc::default() }
+    }
+
+    /// Every pull of this run, by name.
+    #[must_use]
+    pub fn list(&self) -> Vec<Pull> {
+        self.entered().values().map(|e| e.pull.clone()).collect()
+    }
+
+    /// One of them.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Pull> {
+        self.entered().get(name).map(|e| e.pull.clone())
+    }
+
+    /// Begins to fetch the model `name` of the catalogue. One that is being fetched is told as it stands.
+    ///
+    /// # Errors
+    /// When the catalogue has no such model or no checksum for it, when too many wait, or it is just being stopped.
+    pub async fn start(&self, name: &str) -> Result<Pull, Problem> {
+        let Some(entry) = catalogue::find(name) else {
+            let names: Vec<&str> = catalogue::fetchable().map(|(entry, _)| entry.name).collect();
+            return Err(Problem::unknown(
+                "unknown_model",
+                "The catalogue has no model of that name.",
+                format!("It has {}.", names.join(", ")),
+            ));
+        };
+        let Some(source) = entry.source else {
+            return Err(Problem::conflict(
+                "checksum_unknown",
+                format!("The checksum of {name} is not known, so Timmy does not fetch it."),
+                "Get the file yourself, and import it by its path: timmy model import PATH",
+            ));
+        };
+        let (url, sha256) = (source.url.to_owned(), source.sha256.to_owned());
+        let wanted = Wanted { url, bytes: source.bytes, sha256, file_name: entry.file_name() };
+        self.begin(entry, wanted).await
+    }
+
+    /// Begins to fetch `entry` from where `wanted` says.
+    ///
+    /// # Errors
+    /// When too many wait, when it was stopped and has not ended yet, or the store fails.
+    pub async fn begin(&self, entry: &'static Entry, wanted: Wanted) -> Result<Pull, Problem> {
+        let cancel = self.ctx.stop.child_token();
+        let bytes_here = unfinished_bytes(&self.folder, &wanted.sha256);
+        let pull = {
+            let mut entered = self.entered();
+            match entered.get(entry.name).map(|e| &e.pull) {
+                // Two must never write into one file.
+                Some(pull) if pull.state == PullState::Stopping => return Err(stopping()),
+                Some(pull) if pull.state.runs() => return Ok(pull.clone()),
+                _ => {}
+            }
+            if entered.len() >= PULLS_MAX && !entered.contains_key(entry.name) {
+                entered.retain(|_, e| e.pull.state.runs());
+            }
+            if entered.len() >= PULLS_MAX {
+                return Err(Problem::conflict(
+                    "too_many_pulls",
+                    "Too many models wait to be fetched.",
+                    "Stop one first.",
+                ));
+            }
+            let pull = Pull {
+                name: entry.name.to_owned(),
+                state: PullState::Waiting,
+                bytes_here,
+                bytes: wanted.bytes,
+                bytes_per_second: 0,
+                started_at: self.ctx.now(),
+                why: String::new(),
+                hint: String::new(),
+            };
+            entered.insert(pull.name.clone(), Entered { pull: pull.clone(), cancel: cancel.clone() });
+            pull
+        };
+        let host = wanted.url.split('/').nth(2).unwrap_or_default().to_owned();
+        let told = ModelPullStarted { name: pull.name.clone(), bytes: wanted.bytes, bytes_here, host };
+        let begun = self.ctx.store.append(vec![NewEvent::new("models", told).by(Actor::Owner)]).await;
+        if let Err(error) = begun {
+            self.entered().remove(entry.name);
+            return Err(error.problem());
+        }
+        let pulls = self.clone();
+        tokio::spawn(async move { pulls.run(entry, wanted, cancel).await });
+        Ok(pull)
+    }
+
+    /// Stops the pull of `name`, which is [`PullState::Stopping`] until it has ended. What came stays, and the next
+    /// time goes on from there.
+    ///
+    /// # Errors
+    /// When none of that name runs.
+    pub fn cancel(&self, name: &str) -> Result<Pull, Problem> {
+        let mut entered = self.entered();
+        let Some(running) = entered.get_mut(name).filter(|e| e.pull.state.runs()) else {
+            return Err(Problem::conflict("no_pull", "No model of that name is being fetched.", "Look at the list."));
+        };
+        running.cancel.cancel();
+        running.pull.state = PullState::Stopping;
+        Ok(running.pull.clone())
+    }
+
+    async fn run(&self, entry: &'static Entry, wanted: Wanted, cancel: CancellationToken) {
+        let fetched = tokio::select! {
+            biased;
+            () = cancel.cancelled() => Err(PullFailure::Cancelled),
+            turn = self.turns.acquire() => match turn {
+                Ok(_turn) => self.fetch(entry, &wanted, &cancel).await,
+                Err(_) => Err(PullFailure::Cancelled),
+            },
+        };
+        let installed = match fetched {
+            Ok(path) => self.install(entry, &wanted, &path).await.map_err(|p| (p.message, p.hint)),
+            Err(failure) => Err((failure.to_string(), failure.hint().to_owned())),
+        };
+        let stopped = cancel.is_cancelled();
+        let Err((why, hint)) = installed else {
+            self.set(entry.name, |pull| (pull.state, pull.bytes_here) = (PullState::Done, pull.bytes));
+            return;
+        };
+        let bytes_here = unfinished_bytes(&self.folder, &wanted.sha256);
+        let told = ModelPullEnded { name: entry.name.to_owned(), why: why.clone(), bytes_here };
+        // When the store cannot write, the page still tells.
+        let _ = self.ctx.tell(NewEvent::new("models", told)).await;
+        self.set(entry.name, |pull| {
+            pull.state = if stopped { PullState::Cancelled } else { PullState::Failed };
+            (pull.why, pull.hint, pull.bytes_here) = (why, hint, bytes_here);
+        });
+    }
+
+    async fn fetch(&self, entry: &Entry, wanted: &Wanted, cancel: &CancellationToken) -> Result<PathBuf, PullFailure> {
+        self.set(entry.name, |pull| {
+            if pull.state == PullState::Waiting {
+                pull.state = PullState::Fetching;
+            }
+        });
+        let puller = Puller::new().await?;
+        let home = self.folder.parent().map(PathBuf::from).unwrap_or_default();
+        let free = timmy_tools::machine::disk_free_bytes(&home);
+        let began = tokio::time::Instant::now();
+        let (tell, mut told) = mpsc::channel::<Progress>(TOLD_MAX);
+        let mut tenth = 0;
+        let mut progress = move |at: Progress| {
+            let seconds = began.elapsed().as_secs_f64();
+            self.set(entry.name, |pull| {
+                pull.bytes_here = at.bytes_here;
+                pull.bytes_per_second = rate(at.bytes_new, seconds);
+            });
+            let now = at.bytes_here.saturating_mul(10) / at.bytes.max(1);
+            if now > tenth {
+                tenth = now;
+                // The log need not know each step.
+                let _ = tell.try_send(at);
+            }
+        };
+        let fetching = async {
+            let fetched = puller.fetch(wanted, &self.folder, free, cancel, &mut progress).await;
+            drop(progress);
+            fetched
+        };
+        let telling = async {
+            while let Some(at) = told.recv().await {
+                let (bytes_here, bytes) = (at.bytes_here, at.bytes);
+                let event = ModelPullProgress { name: entry.name.to_owned(), bytes_here, bytes };
+                let _ = self.ctx.tell(NewEvent::new("models", event)).await;
+            }
+        };
+        tokio::join!(fetching, telling).0
+    }
+
+    async fn install(&self, entry: &Entry, wanted: &Wanted, path: &std::path::Path) -> Result<(), Problem> {
+        let model = Model {
+            name: entry.name.to_owned(),
+            format: entry.format,
+            path: path.to_string_lossy().into_owned(),
+            role: ModelRole::General,
+            context_window: entry.context,
+            description: format!("{}, {}, {}", entry.family, entry.quantisation, entry.licence),
+            registered_at: self.ctx.now(),
+            active: true,
+            default_temperature: 0.7,
+            max_tokens: 2_048,
+            bytes: wanted.bytes,
+            sha256: wanted.sha256.clone(),
+        };
+        let written = self.ctx.store.write(move |tx| tx.model_register(&model, "pulled", &Actor::Owner)).await;
+        written.map_err(|e| e.problem())
+    }
+
+    fn set(&self, name: &str, change: impl FnOnce(&mut Pull)) {
+        if let Some(entered) = self.entered().get_mut(name) {
+            change(&mut entered.pull);
+        }
+    }
+
+    fn entered(&self) -> MutexGuard<'_, BTreeMap<String, Entered>> {
+        self.entered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn stopping() -> Problem {
+    Problem::conflict("pull_stopping", "This model is just being stopped.", "Ask for it again in a moment.")
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "a speed is shown rounded"
+)]
+fn rate(bytes: u64, seconds: f64) -> u64 {
+    if seconds < 0.1 { 0 } else { (bytes as f64 / seconds) as u64 }
+}

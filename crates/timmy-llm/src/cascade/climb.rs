@@ -1,0 +1,392 @@
+//! One call from its question to its answer: up the ladder, within one deadline, by what each failure asks for.
+
+use std::borrow::Cow;
+
+use timmy_domain::Timestamp;
+use timmy_domain::thought::Place;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::abilities::Needs;
+use super::action::{self, Harm, Then};
+use super::attempt::{Asking, Race, Tried, attempt};
+use super::ladder::{Ladder, Next};
+use super::member::{Ended, Member, Permit, Turn};
+use super::money::Leaving;
+use super::recent::Step;
+use super::{Answer, Attempt, CascadeError, Change, Inner, millis};
+use crate::deltas::Deltas;
+use crate::failure::{Failure, Stage};
+use crate::provider::{AGAIN_MARK, Call, Completion, Usage};
+use crate::request::ChatRequest;
+
+/// A call in the making.
+pub struct Climb<'a> {
+    inner: &'a Inner,
+    request: &'a ChatRequest,
+    call: &'a Call,
+    began: Instant,
+    needs: Needs,
+    ladder: Ladder,
+    attempts: Vec<Attempt>,
+    path: Vec<Step>,
+    /// What the reader was given of answers that broke off, with the marks behind them.
+    said: String,
+    cost_micros: u64,
+}
+
+/// What an attempt needs beside the request: leave to ask, a place in the books, and who it is known as.
+struct Ready<'a> {
+    number: usize,
+    member: &'a Member,
+    permit: Permit<'a>,
+    request: Cow<'a, ChatRequest>,
+    leave: Option<CancellationToken>,
+    line: Option<i64>,
+    reserved: u64,
+    begin_by: Instant,
+}
+
+impl<'a> Climb<'a> {
+    /// A call that begins now.
+    pub fn new(inner: &'a Inner, request: &'a ChatRequest, call: &'a Call, began: Instant) -> Self {
+        let needs = Needs::of(request);
+        let mut rungs = inner.rungs(request, needs, began);
+        rungs.retain(|rung| !(rung.reflex && call.manner.models_only));
+        if let Some(only) = &call.manner.only {
+            rungs.retain(|rung| inner.members.get(rung.member).is_some_and(|m| m.name() == only));
+        }
+        let ladder = Ladder::new(rungs);
+        let (attempts, path) = (Vec::new(), Vec::new());
+        Self { inner, request, call, began, needs, ladder, attempts, path, said: String::new(), cost_micros: 0 }
+    }
+
+    /// Asks until somebody answers or nobody is left. Gives the path it took as well.
+    pub async fn climb(mut self) -> (Result<Answer, CascadeError>, Vec<Step>, u64) {
+        let done = loop {
+            if self.call.cancel.is_cancelled() && !self.attempts.is_empty() {
+                break Err(self.error(""));
+            }
+            match self.ladder.next(Instant::now(), self.call.deadline) {
+                Next::Over => break Err(self.error("")),
+                Next::Skip(number, failure) => self.passed(number, failure),
+                Next::Again(number, at) => {
+                    tokio::select! {
+                        () = self.call.cancel.cancelled() => {}
+                        () = sleep_until(at) => {}
+                    }
+                    if let Some(done) = self.ask(number).await {
+                        break done;
+                    }
+                }
+                Next::Ask(number) => {
+                    if let Some(done) = self.ask(number).await {
+                        break done;
+                    }
+                }
+            }
+        };
+        (done, self.path, self.cost_micros)
+    }
+
+    /// Asks one rung, or two in a race. Something means that the call is over.
+    async fn ask(&mut self, number: usize) -> Option<Result<Answer, CascadeError>> {
+        let reflex = self.ladder.rung(number).is_some_and(|r| r.reflex);
+        if reflex && !self.said.is_empty() {
+            // The reader has words of a model before him; reflex has nothing to add to them.
+            return Some(Err(self.error("")));
+        }
+        let ready = match self.ready(number, true).await {
+            Ok(ready) => ready,
+            Err(failure) => {
+                self.passed(number, failure);
+                return None;
+            }
+        };
+        if let Some(after) = self.hedges(&ready) {
+            return self.race(ready, after).await;
+        }
+        let tried = attempt(&ready.asking(self.call, None)).await;
+        self.settled(ready, tried).await
+    }
+
+    /// Leave to ask a rung, and a place in the books when it is elsewhere. `waits` says whether it may wait for them.
+    async fn ready(&self, number: usize, another_counts: bool) -> Result<Ready<'a>, Failure> {
+        let inner = self.inner;
+        let rung = self.ladder.rung(number).ok_or(Failure::NothingToSay)?;
+        let member = inner.members.get(rung.member).ok_or(Failure::NothingToSay)?;
+        let wanted = rung.model.clone();
+        let leave = if member.place() == Place::Remote { Some(inner.mode.leave(inner.now())?) } else { None };
+        let request = self.worded(member, wanted.as_deref())?;
+        let known_as = member.known_as(wanted.as_deref());
+        let permit = member.admit(&known_as, inner.now())?;
+        let (line, reserved) = match member.place() {
+            Place::Remote => self.booked(member, &known_as, &request).await?,
+            Place::Local | Place::Reflex | Place::Owner => (None, 0),
+        };
+        // The books may have taken a while, and the owner may have said in the meantime that all stays here.
+        if leave.as_ref().is_some_and(CancellationToken::is_cancelled) {
+            self.inner.settle(line, 0, false);
+            inner.mode.leave(inner.now())?;
+        }
+        let begin_by = self.begin_by(member, &known_as, another_counts);
+        Ok(Ready { number, member, permit, request, leave, line, reserved, begin_by })
+    }
+
+    /// The request as this member may read it, with the name of its own model and nobody else's.
+    fn worded(&self, member: &Member, model: Option<&str>) -> Result<Cow<'a, ChatRequest>, Failure> {
+        let mut request = match member.place() {
+            Place::Remote => Cow::Owned(self.request.only_what_may_leave()?),
+            Place::Local | Place::Reflex | Place::Owner => Cow::Borrowed(self.request),
+        };
+        if request.model.as_deref() != model && !member.is_reflex() {
+            request.to_mut().model = model.map(str::to_owned);
+        }
+        Ok(request)
+    }
+
+    async fn booked(&self, member: &Member, model: &str, request: &ChatRequest) -> Result<(Option<i64>, u64), Failure> {
+        let price = self.inner.rules.prices.of(member.name(), model);
+        // An estimate of tokens may be half of the truth, for languages that are not English.
+        let most = Usage {
+            prompt_tokens: self.needs.prompt_tokens.saturating_mul(2),
+            completion_tokens: u64::from(request.max_tokens),
+        };
+        let reserved = price.of(most);
+        let Some(books) = self.inner.books.get() else {
+            let what = "it costs money, and nobody keeps the books".to_owned();
+            return if price.is_free() { Ok((None, 0)) } else { Err(Failure::Budget { what }) };
+        };
+        let leaving = Leaving {
+            provider: member.name().to_owned(),
+            model: model.to_owned(),
+            host: member.provider().host(),
+            why: self.call.manner.purpose,
+            task: self.call.manner.task.clone(),
+            bytes: request.bytes(),
+            reserved_micros: reserved,
+            caps: self.inner.rules.caps,
+        };
+        let entered = books.enter(&leaving).await;
+        entered.map(|line| (Some(line), reserved)).map_err(|what| Failure::Budget { what })
+    }
+
+    /// Until when it must have begun: half of what is left while another one comes after it, less when it is known
+    /// to be faster.
+    fn begin_by(&self, member: &Member, model: &str, another_counts: bool) -> Instant {
+        let last = !another_counts || self.ladder.another().is_none();
+        if last || member.is_reflex() {
+            return self.call.begin_by();
+        }
+        let now = Instant::now();
+        let half = self.call.begin_by().saturating_duration_since(now) / 2;
+        let learned = member.patience(model, self.needs.prompt_tokens, self.inner.now());
+        now + learned.map_or(half, |patience| patience.min(half))
+    }
+
+    /// After how long a second one is asked as well; nothing when it is not.
+    fn hedges(&self, ready: &Ready<'_>) -> Option<std::time::Duration> {
+        let after = self.inner.rules.hedge;
+        let wanted = self.call.manner.interactive && !after.is_zero() && !ready.member.is_reflex();
+        (wanted && self.ladder.another().is_some()).then_some(after)
+    }
+
+    async fn race(&mut self, first: Ready<'a>, after: std::time::Duration) -> Option<Result<Answer, CascadeError>> {
+        let race = Race::new();
+        let call = self.call;
+        let tried = {
+            let asking = first.asking(call, Some((&race, 0)));
+            let mut leading = std::pin::pin!(attempt(&asking));
+            tokio::select! {
+                biased;
+                tried = &mut leading => Ok(tried),
+                () = tokio::time::sleep(after) => {
+                    let second = if race.is_open() { self.second().await } else { None };
+                    match second {
+                        None => Ok(leading.await),
+                        Some(second) => {
+                            let asking = second.asking(call, Some((&race, 1)));
+                            let both = tokio::join!(leading, attempt(&asking));
+                            Err((second, both))
+                        }
+                    }
+                }
+            }
+        };
+        match tried {
+            Ok(tried) => self.settled(first, tried).await,
+            Err((second, (one, two))) => {
+                // The one that answered is told last, so that the other one stands among the attempts.
+                let (loser, winner) =
+                    if one.done.is_ok() { ((second, two), (first, one)) } else { ((first, one), (second, two)) };
+                match self.settled(loser.0, loser.1).await {
+                    Some(over) => {
+                        self.settled(winner.0, winner.1).await;
+                        Some(over)
+                    }
+                    None => self.settled(winner.0, winner.1).await,
+                }
+            }
+        }
+    }
+
+    /// The second one of a race, when there is one that may be asked right now.
+    async fn second(&mut self) -> Option<Ready<'a>> {
+        let number = self.ladder.take_another()?;
+        match self.ready(number, false).await {
+            Ok(ready) => Some(ready),
+            Err(failure) => {
+                self.passed(number, failure);
+                None
+            }
+        }
+    }
+
+    /// An attempt is over: it is written down, and what follows from it is decided.
+    async fn settled(&mut self, ready: Ready<'a>, tried: Tried) -> Option<Result<Answer, CascadeError>> {
+        let Ready { number, member, permit, line, reserved, .. } = ready;
+        let tries = self.ladder.rung(number).map_or(1, |r| r.tries);
+        let (then, harm) =
+            tried.done.as_ref().err().map_or((Then::Fail, Harm::None), |failure| action::decide(failure, tries));
+        let model = tried.done.as_ref().map_or_else(|_| permit.model.clone(), |done| done.model.clone());
+        self.pay(member, &model, line, reserved, &tried);
+        self.learn(member, permit, &tried, harm);
+        let took_ms = millis(tried.took);
+        let word = tried.done.as_ref().map_or_else(Failure::word, |_| "answered");
+        self.path.push(Step { provider: member.name().to_owned(), model: model.clone(), word, took_ms });
+        match tried.done {
+            Ok(completion) => Some(Ok(self.answer(member, completion, tried.first_word))),
+            Err(failure) => {
+                let provider = member.name().to_owned();
+                let fails = then == Then::Fail;
+                self.attempts.push(Attempt { provider, model, failure, duration_ms: millis(tried.began.elapsed()) });
+                self.ladder.failed(number, then, Instant::now());
+                if fails {
+                    return Some(Err(self.error(&tried.partial)));
+                }
+                if tried.partial.is_empty() { None } else { self.broke_off(tried.partial).await }
+            }
+        }
+    }
+
+    /// Words have reached the reader. Another one begins again only when the caller allows it, behind a mark.
+    async fn broke_off(&mut self, partial: String) -> Option<Result<Answer, CascadeError>> {
+        if !self.call.manner.again_after_break || self.ladder.another().is_none() {
+            return Some(Err(self.error(&partial)));
+        }
+        self.said.push_str(&partial);
+        self.said.push_str(AGAIN_MARK);
+        let mut deltas = Deltas::new(self.call.deltas.clone());
+        deltas.push(AGAIN_MARK);
+        deltas.flush(&self.call.cancel).await;
+        None
+    }
+
+    /// What an attempt cost in truth. One that broke off without a count may have cost all that was reserved.
+    fn pay(&mut self, member: &Member, model: &str, line: Option<i64>, reserved: u64, tried: &Tried) {
+        if line.is_none() {
+            return;
+        }
+        let price = self.inner.rules.prices.of(member.name(), model);
+        let cost = match &tried.done {
+            Ok(done) if done.usage == Usage::default() => reserved,
+            Ok(done) => price.of(done.usage),
+            Err(_) if !tried.partial.is_empty() => reserved,
+            Err(Failure::Timeout { stage: Stage::Connect }) => 0,
+            Err(Failure::Timeout { .. } | Failure::Cancelled | Failure::Outrun | Failure::ToolNotCalled) => reserved,
+            Err(_) => 0,
+        };
+        self.cost_micros = self.cost_micros.saturating_add(cost);
+        self.inner.settle(line, cost, tried.done.is_ok());
+    }
+
+    fn learn(&self, member: &Member, permit: Permit<'_>, tried: &Tried, harm: Harm) {
+        let told = match &tried.done {
+            Err(Failure::Billing { until: Some(until) }) => self.inner.at_wall(*until),
+            _ => None,
+        };
+        let model = permit.model.clone();
+        let turn = member.ended(
+            permit,
+            &Ended {
+                done: &tried.done,
+                harm,
+                first_word: tried.first_word.map(|at| at.saturating_duration_since(tried.began)),
+                took: tried.took,
+                prompt_tokens: self.needs.prompt_tokens,
+                now: self.inner.now(),
+                until: told,
+                roll: self.inner.roll(),
+            },
+        );
+        let why = || tried.done.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        let provider = member.name().to_owned();
+        if let Some(turn) = turn {
+            self.inner.tell(match turn {
+                Turn::Opened(ms) => Change::Opened { provider, model, why: why(), ms },
+                Turn::Closed => Change::Closed { provider, model },
+                Turn::Held(ms) => Change::Held { provider, why: why(), ms },
+            });
+        }
+    }
+
+    /// Somebody who is not asked stands among the attempts with the reason.
+    fn passed(&mut self, number: usize, failure: Failure) {
+        let Some(rung) = self.ladder.rung(number) else { return };
+        let model = rung.model.clone().unwrap_or_default();
+        let Some(member) = self.inner.members.get(rung.member) else { return };
+        let provider = member.name().to_owned();
+        if let Failure::RateLimited { retry_after: Some(after) } = failure {
+            // It said when it takes the next one. That may still be within the time of this call.
+            let (tries, now) = (rung.tries, Instant::now());
+            if tries < action::TRIES_MAX {
+                self.ladder.failed(number, Then::NextThenSame(after), now);
+            }
+        }
+        self.path.push(Step { provider: provider.clone(), model: model.clone(), word: failure.word(), took_ms: 0 });
+        self.attempts.push(Attempt { provider, model, failure, duration_ms: 0 });
+    }
+
+    fn error(&mut self, partial: &str) -> CascadeError {
+        let partial = std::mem::take(&mut self.said) + partial;
+        CascadeError { attempts: std::mem::take(&mut self.attempts), partial }
+    }
+
+    fn answer(&mut self, member: &Member, completion: Completion, first_word: Option<Instant>) -> Answer {
+        let Completion { content, tool_calls, model, usage, finish } = completion;
+        let restarted = !self.said.is_empty();
+        Answer {
+            content: std::mem::take(&mut self.said) + &content,
+            tool_calls,
+            provider: member.name().to_owned(),
+            model,
+            place: member.place(),
+            usage,
+            finish,
+            duration_ms: millis(self.began.elapsed()),
+            first_token_ms: first_word.map(|at| millis(at.saturating_duration_since(self.began))),
+            attempts: std::mem::take(&mut self.attempts),
+            cached: false,
+            restarted,
+            cost_micros: self.cost_micros,
+        }
+    }
+}
+
+impl<'a> Ready<'a> {
+    fn asking<'s>(&'s self, call: &'s Call, race: Option<(&'s Race, usize)>) -> Asking<'s> {
+        Asking {
+            member: self.member,
+            request: &self.request,
+            call,
+            begin_by: self.begin_by,
+            leave: self.leave.clone(),
+            race,
+        }
+    }
+}
+
+/// Milliseconds of the cascade's clock at `until`, when the wall clock says `wall` at `now`.
+pub fn at_wall(until: Timestamp, wall: Timestamp, now: u64) -> u64 {
+    now.saturating_add(millis(until.since(wall)))
+}

@@ -1,0 +1,147 @@
+//! What calls cost: prices as data, an estimate before the call, the truth after it, and the books of both.
+
+use crate::provider::{BoxFuture, Usage};
+
+/// Prices that may be set.
+pub const PRICES_MAX: usize = 200;
+/// The model that stands for every model of a provider.
+const EVERY: &str = "*";
+
+/// What a model costs, in millionths of a dollar for a million tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Price {
+    /// For tokens it reads.
+    pub prompt: u64,
+    /// For tokens it writes.
+    pub completion: u64,
+}
+
+/// The prices of models. What stands in no line is free.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prices(Vec<(String, String, Price)>);
+
+impl Price {
+    /// What these tokens cost, in millionths of a dollar, rounded up.
+    #[must_use]
+    pub fn of(self, usage: Usage) -> u64 {
+        let part = |tokens: u64, price: u64| u128::from(tokens) * u128::from(price);
+        let sum = part(usage.prompt_tokens, self.prompt) + part(usage.completion_tokens, self.completion);
+        u64::try_from(sum.div_ceil(1_000_000)).unwrap_or(u64::MAX)
+    }
+
+    /// Whether it costs nothing.
+    #[must_use]
+    pub const fn is_free(self) -> bool {
+        self.prompt == 0 && self.completion == 0
+    }
+}
+
+impl Prices {
+    /// Reads lines such as `openai/gpt-4o-mini 0.15 0.60`: provider and model, then dollars for a million tokens read
+    /// and written. The model may be `*`.
+    ///
+    /// # Errors
+    /// A sentence that names the line that is none.
+    pub fn parse(lines: &[String]) -> Result<Self, String> {
+        let wrong = |line: &str| format!("{line:?} is no price; write one as \"openai/gpt-4o-mini 0.15 0.60\"");
+        if lines.len() > PRICES_MAX {
+            return Err(format!("there are more than {PRICES_MAX} prices"));
+        }
+        let read = |line: &String| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let [model, prompt, completion] = words.as_slice() else { return Err(wrong(line)) };
+            let (provider, model) = model.split_once('/').ok_or_else(|| wrong(line))?;
+            let (prompt, completion) = (micros(prompt), micros(completion));
+            let (Some(prompt), Some(completion)) = (prompt, completion) else { return Err(wrong(line)) };
+            Ok((provider.to_owned(), model.to_owned(), Price { prompt, completion }))
+        };
+        lines.iter().map(read).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The price of a model. The model's own line goes before `*`; of an unknown model, the dearest of the provider.
+    #[must_use]
+    pub fn of(&self, provider: &str, model: &str) -> Price {
+        let own = || self.0.iter().filter(|(p, ..)| p == provider);
+        let named = |name: &str| own().find(|(_, m, _)| m == name).map(|(.., price)| *price);
+        let dearest = || own().map(|(.., price)| *price).max_by_key(|p| p.prompt.saturating_add(p.completion));
+        let unknown = if model.is_empty() { dearest() } else { None };
+        named(model).or_else(|| named(EVERY)).or(unknown).unwrap_or_default()
+    }
+}
+
+/// `2.50` as millionths.
+fn micros(text: &str) -> Option<u64> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(part) || part.len() > 6 {
+        return None;
+    }
+    let part: u64 = format!("{part:0<6}").parse().ok()?;
+    whole.parse::<u64>().ok()?.checked_mul(1_000_000)?.checked_add(part)
+}
+
+/// What may be spent, in millionths of a dollar; `None` for no bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Caps {
+    /// In one day.
+    pub day: Option<u64>,
+    /// For one task.
+    pub task: Option<u64>,
+    /// On one provider in one day.
+    pub provider: Option<u64>,
+}
+
+/// What is about to leave this machine, and what it may cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaving {
+    /// To which provider.
+    pub provider: String,
+    /// For which of its models; empty when it chooses.
+    pub model: String,
+    /// To which host.
+    pub host: String,
+    /// What for, as a word of the house.
+    pub why: &'static str,
+    /// For which task; empty for none.
+    pub task: String,
+    /// How many bytes of text and pictures.
+    pub bytes: u64,
+    /// The most it may cost, in millionths of a dollar; 0 when it is free.
+    pub reserved_micros: u64,
+    /// What may be spent at most, with everything that was spent before.
+    pub caps: Caps,
+}
+
+/// The books of what leaves and what it costs. A place there is taken before anything is sent.
+pub trait Books: Send + Sync {
+    /// Writes down that this leaves, and reserves its cost, durably when it has one. Answers the number of the line.
+    ///
+    /// # Errors
+    /// Why it must not leave, as a clause: a budget is used up, or the books cannot be written.
+    fn enter<'a>(&'a self, leaving: &'a Leaving) -> BoxFuture<'a, Result<i64, String>>;
+
+    /// It is over: what it cost in truth, in millionths of a dollar, and whether an answer came.
+    fn settle(&self, line: i64, cost_micros: u64, answered: bool);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // shows: models: prices are data, and what has no price is free
+    #[test]
+    fn prices_are_read_and_counted_exactly() {
+        let lines = ["openai/gpt-4o-mini 0.15 0.60", "openai/* 2.5 10", "grok/grok-4 3 15"].map(str::to_owned);
+        let prices = Prices::parse(&lines).expect("prices");
+        let usage = Usage { prompt_tokens: 1_000, completion_tokens: 101 };
+        assert_eq!(prices.of("openai", "gpt-4o-mini").of(usage), 211, "150 and 60.6, rounded up");
+        assert_eq!(prices.of("openai", "other"), Price { prompt: 2_500_000, completion: 10_000_000 });
+        assert_eq!(prices.of("grok", ""), prices.of("grok", "grok-4"), "the dearest while the model is unknown");
+        assert!(prices.of("grok", "other").is_free() && prices.of("ollama", "m").is_free());
+        for wrong in
+            ["gpt 1 2", "a/b 1", "a/b 1 2 3", "a/b -1 2", "a/b 1,5 2", "a/b 1.2345678 2", "a/b 99999999999999999999 1"]
+        {
+            assert!(Prices::parse(&[wrong.to_owned()]).is_err(), "{wrong}");
+        }
+    }
+}

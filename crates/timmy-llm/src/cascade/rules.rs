@@ -1,0 +1,117 @@
+//! What a cascade goes by, as the owner set it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use timmy_domain::settings;
+
+use super::abilities::Book;
+use super::money::{Caps, Prices};
+use super::record::Recorder;
+
+settings! {
+    /// Who answers, and in which order.
+    pub struct CascadeSettings in "cascade" {
+        /// The providers in order. Reflex is asked only when every other one failed.
+        providers: Vec<String> = vec!["ollama".to_owned(), "engine".to_owned(), "reflex".to_owned()], Free;
+        /// The provider that is asked first, or "auto" for the order above.
+        prefer: String = "auto".to_owned(), BytesMax(64);
+        /// Failures in a row after which a model is left alone for a minute, and longer each time.
+        circuit_breaker_threshold: u64 = 5, Range(1, 100);
+        /// Which models are asked for which work, such as "vision: ollama/llava:7b ollama/moondream". Work is chat,
+        /// thought, tool_use, code, vision, embedding or summary. A provider without a line uses its own model.
+        models: Vec<String> = Vec::new(), Free;
+        /// Whether providers on other machines are never asked.
+        offline: bool = false, Free;
+        /// Milliseconds after which a second provider is asked as well while you wait for an answer; 0 for never.
+        hedge_ms: u64 = 0, Range(0, 60_000);
+        /// Answers that are kept for the same question, when no tool and no chance is part of it; 0 for none.
+        cache_entries: u64 = 256, Range(0, 10_000);
+        /// How long they are kept, in minutes.
+        cache_minutes: u64 = 60, Range(1, 10_080);
+        /// What models cost, such as "openai/gpt-4o-mini 0.15 0.60": dollars for a million tokens read and written.
+        /// A model without a line is free.
+        prices: Vec<String> = Vec::new(), Free;
+        /// What all models together may cost in one day, in cents; 0 for no limit.
+        budget_day_cents: u64 = 500, Range(0, 1_000_000);
+        /// What one task may cost, in cents; 0 for no limit.
+        budget_task_cents: u64 = 100, Range(0, 1_000_000);
+        /// What one provider may cost in one day, in cents; 0 for no limit.
+        budget_provider_cents: u64 = 0, Range(0, 1_000_000);
+        /// Whether questions and answers are written to traffic.jsonl in the home, without what is labelled local.
+        record: bool = false, Free;
+    }
+}
+
+/// What a cascade goes by.
+#[derive(Debug)]
+pub struct Rules {
+    /// Failures in a row that open a circuit.
+    pub threshold: u32,
+    /// Which models for which work.
+    pub(super) book: Book,
+    /// What models cost.
+    pub(super) prices: Prices,
+    /// What may be spent.
+    pub caps: Caps,
+    /// After how long a second provider is asked as well; zero for never.
+    pub hedge: Duration,
+    /// Whether nobody elsewhere is ever asked.
+    pub offline: bool,
+    /// Answers that are kept.
+    pub cache_entries: usize,
+    /// How long they are kept, in milliseconds.
+    pub cache_ms: u64,
+    /// Tells the settings of a provider from others, so that a hold ends when they change.
+    pub made_of: BTreeMap<String, u64>,
+    /// Where traffic is written.
+    pub recorder: Option<Recorder>,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        // The defaults name no models and no prices, so there is nothing that could be wrong.
+        Self::of(&CascadeSettings::default()).unwrap_or(Self {
+            threshold: 5,
+            book: Book::default(),
+            prices: Prices::default(),
+            caps: Caps::default(),
+            hedge: Duration::ZERO,
+            offline: false,
+            cache_entries: 0,
+            cache_ms: 0,
+            made_of: BTreeMap::new(),
+            recorder: None,
+        })
+    }
+}
+
+impl Rules {
+    /// The rules of these settings.
+    ///
+    /// # Errors
+    /// A sentence that names the line that cannot be read.
+    pub fn of(settings: &CascadeSettings) -> Result<Self, String> {
+        Ok(Self {
+            threshold: u32::try_from(settings.circuit_breaker_threshold).unwrap_or(u32::MAX),
+            book: Book::parse(&settings.models).map_err(|why| format!("[cascade] models: {why}"))?,
+            prices: Prices::parse(&settings.prices).map_err(|why| format!("[cascade] prices: {why}"))?,
+            caps: Caps {
+                day: cents(settings.budget_day_cents),
+                task: cents(settings.budget_task_cents),
+                provider: cents(settings.budget_provider_cents),
+            },
+            hedge: Duration::from_millis(settings.hedge_ms),
+            offline: settings.offline,
+            cache_entries: usize::try_from(settings.cache_entries).unwrap_or(usize::MAX),
+            cache_ms: settings.cache_minutes.saturating_mul(60_000),
+            made_of: BTreeMap::new(),
+            recorder: None,
+        })
+    }
+}
+
+/// A budget in millionths of a dollar; zero cents stand for no bound.
+fn cents(cents: u64) -> Option<u64> {
+    (cents > 0).then(|| cents.saturating_mul(10_000))
+}

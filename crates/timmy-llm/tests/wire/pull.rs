@@ -1,0 +1,309 @@
+//! Fetching a file over real sockets, from a server that breaks off, begins again, and lies.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use timmy_llm::pull::{PART_FOLDER, Progress, PullFailure, Puller, Wanted, unfinished_bytes};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// How the server behaves.
+#[derive(Clone, Debug)]
+enum Manner {
+    /// As it should.
+    Good,
+    /// Closes each connection after this many bytes.
+    Breaks(usize),
+    /// Knows no ranges.
+    WholeOnly,
+    /// Sends another part than was asked for, once.
+    WrongRange,
+    /// Never ends.
+    Endless,
+    /// Sends this many bytes and then nothing.
+    Silent(usize),
+    /// Answers with this status.
+    Status(u16),
+    /// Sends on to this address.
+    Leads(String),
+}
+
+struct Server {
+    url: String,
+    asked: Arc<Mutex<Vec<Option<usize>>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Server {
+    async fn start(file: Arc<Vec<u8>>, manner: Manner) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}/file", listener.local_addr().expect("an address"));
+        let asked: Arc<Mutex<Vec<Option<usize>>>> = Arc::default();
+        let (seen, times) = (Arc::clone(&asked), Arc::new(AtomicUsize::new(0)));
+        let task = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let (file, manner, seen) = (Arc::clone(&file), manner.clone(), Arc::clone(&seen));
+                let time = times.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(async move {
+                    let mut head = vec![0; 4_096];
+                    let read = stream.read(&mut head).await.unwrap_or(0);
+                    let head = String::from_utf8_lossy(&head[..read]).to_ascii_lowercase();
+                    let range =
+                        head.lines().find_map(|l| l.strip_prefix("range: bytes=")?.strip_suffix('-')?.parse().ok());
+                    seen.lock().expect("not poisoned").push(range);
+                    // A client that has enough closes; that is no fault of this server.
+                    let _ = answer(&mut stream, &file, &manner, range, time).await;
+                });
+            }
+        });
+        Self { url, asked, task }
+    }
+
+    fn asked(&self) -> Vec<Option<usize>> {
+        self.asked.lock().expect("not poisoned").clone()
+    }
+}
+
+async fn answer(
+    stream: &mut tokio::net::TcpStream,
+    file: &[u8],
+    manner: &Manner,
+    range: Option<usize>,
+    time: usize,
+) -> std::io::Result<()> {
+    let from = if matches!(manner, Manner::WholeOnly) { 0 } else { range.unwrap_or(0) };
+    let told = if matches!(manner, Manner::WrongRange) && time == 0 { from + 1 } else { from };
+    let rest = &file[from.min(file.len())..];
+    let head = match (manner, range) {
+        (Manner::Status(status), _) => format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n"),
+        (Manner::Leads(to), _) => format!("HTTP/1.1 302 x\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n"),
+        (Manner::Endless, _) => "HTTP/1.1 200 x\r\nconnection: close\r\n\r\n".to_owned(),
+        (Manner::WholeOnly, _) | (_, None) => format!("HTTP/1.1 200 x\r\ncontent-length: {}\r\n\r\n", rest.len()),
+        (_, Some(_)) => format!(
+            "HTTP/1.1 206 x\r\ncontent-length: {}\r\ncontent-range: bytes {told}-{}/{}\r\n\r\n",
+            rest.len(),
+            file.len() - 1,
+            file.len()
+        ),
+    };
+    stream.write_all(head.as_bytes()).await?;
+    match manner {
+        Manner::Status(_) | Manner::Leads(_) => Ok(()),
+        Manner::Breaks(bytes) => stream.write_all(&rest[..rest.len().min(*bytes)]).await,
+        Manner::Silent(bytes) => {
+            stream.write_all(&rest[..rest.len().min(*bytes)]).await?;
+            std::future::pending().await
+        }
+        Manner::Endless => loop {
+            stream.write_all(&[b'x'; 65_536]).await?;
+        },
+        _ => stream.write_all(rest).await,
+    }
+}
+
+fn file(bytes: usize) -> Arc<Vec<u8>> {
+    // Not a repetition, so that a piece at the wrong place is noticed.
+    let mut state = 7_u32;
+    Arc::new(
+        (0..bytes)
+            .map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                state.to_le_bytes()[3]
+            })
+            .collect(),
+    )
+}
+
+fn wanted(url: &str, file: &[u8]) -> Wanted {
+    let sha256 = Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect();
+    Wanted { url: url.to_owned(), bytes: file.len() as u64, sha256, file_name: "m.gguf".into() }
+}
+
+async fn puller() -> Puller {
+    Puller::new().await.expect("a client").bearing(Duration::from_millis(300), Duration::from_millis(1))
+}
+
+async fn fetch(wanted: &Wanted, folder: &Path) -> Result<std::path::PathBuf, PullFailure> {
+    puller().await.fetch(wanted, folder, None, &CancellationToken::new(), &mut |_| {}).await
+}
+
+/// What lies in `folder` beside the folder of unfinished files.
+fn lying(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|e| e.expect("an entry").file_name());
+    entries.map(|n| n.to_string_lossy().into_owned()).filter(|n| n != PART_FOLDER).collect()
+}
+
+// shows: models: a pull goes on where the connection broke, is checked, and installs whole
+#[tokio::test]
+async fn a_pull_goes_on_where_the_connection_broke() {
+    let file = file(300_000);
+    let home = tempfile::tempdir().expect("a folder");
+    let server = Server::start(Arc::clone(&file), Manner::Breaks(70_000)).await;
+    let wanted = wanted(&server.url, &file);
+    let path = fetch(&wanted, home.path()).await.expect("fetched");
+    assert_eq!(std::fs::read(&path).expect("the file"), *file);
+    assert_eq!(lying(home.path()), ["m.gguf"]);
+    assert_eq!(unfinished_bytes(home.path(), &wanted.sha256), 0);
+    let asked = server.asked();
+    assert_eq!(asked[0], None);
+    assert!(asked.len() >= 5 && asked.windows(2).all(|two| two[0] < two[1]), "each goes on further: {asked:?}");
+}
+
+// shows: models: a pull that was stopped leaves nothing half-installed and goes on the next time
+#[tokio::test]
+async fn a_stopped_pull_is_kept_and_goes_on() {
+    let file = file(200_000);
+    let home = tempfile::tempdir().expect("a folder");
+    let server = Server::start(Arc::clone(&file), Manner::Silent(80_000)).await;
+    let wanted_here = wanted(&server.url, &file);
+    let stop = CancellationToken::new();
+    let patient = Puller::new().await.expect("a client");
+    let mut told = Vec::new();
+    let stopped = {
+        let (stop, told) = (stop.clone(), &mut told);
+        let stopping = async {
+            while unfinished_bytes(home.path(), &wanted_here.sha256) < 80_000 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            stop.cancel();
+        };
+        let mut telling = |progress: Progress| told.push(progress);
+        let fetching = patient.fetch(&wanted_here, home.path(), None, &stop, &mut telling);
+        tokio::join!(fetching, stopping).0
+    };
+    assert_eq!(stopped, Err(PullFailure::Cancelled));
+    assert_eq!(lying(home.path()), Vec::<String>::new());
+    assert_eq!(unfinished_bytes(home.path(), &wanted_here.sha256), 80_000);
+    assert_eq!(told[0], Progress { bytes_here: 0, bytes: 200_000, bytes_new: 0 });
+
+    let good = Server::start(Arc::clone(&file), Manner::Good).await;
+    fetch(&wanted(&good.url, &file), home.path()).await.expect("fetched");
+    assert_eq!(good.asked(), [Some(80_000)]);
+    assert_eq!(std::fs::read(home.path().join("m.gguf")).expect("the file"), *file);
+}
+
+#[tokio::test]
+async fn a_server_without_ranges_and_one_that_mistakes_them_begin_again() {
+    let file = file(50_000);
+    for manner in [Manner::WholeOnly, Manner::WrongRange] {
+        let home = tempfile::tempdir().expect("a folder");
+        let server = Server::start(Arc::clone(&file), manner.clone()).await;
+        let wanted = wanted(&server.url, &file);
+        std::fs::create_dir_all(home.path().join(PART_FOLDER)).expect("a folder");
+        std::fs::write(home.path().join(PART_FOLDER).join(&wanted.sha256), &file[..20_000]).expect("a part");
+        let path = fetch(&wanted, home.path()).await.expect("fetched");
+        assert_eq!(std::fs::read(path).expect("the file"), *file, "{manner:?}");
+        assert_eq!(server.asked()[0], Some(20_000), "{manner:?}");
+    }
+}
+
+// shows: models: what is not the file that was asked for is never installed
+#[tokio::test]
+async fn what_is_not_the_file_is_thrown_away() {
+    let (good, other) = (file(50_000), file(50_001));
+    let same_length = Arc::new(other[1..].to_vec());
+    for (what, served, manner) in
+        [("another file", same_length, Manner::Good), ("an endless one", Arc::clone(&good), Manner::Endless)]
+    {
+        let home = tempfile::tempdir().expect("a folder");
+        let server = Server::start(served, manner).await;
+        let wanted = wanted(&server.url, &good);
+        let refused = fetch(&wanted, home.path()).await;
+        assert!(matches!(refused, Err(PullFailure::Wrong { .. })), "{what}: {refused:?}");
+        assert_eq!(lying(home.path()), Vec::<String>::new(), "{what}");
+        assert_eq!(unfinished_bytes(home.path(), &wanted.sha256), 0, "{what}");
+    }
+    // A part that lies, from a disk that forgot: noticed at the end, and gone for the next time.
+    let home = tempfile::tempdir().expect("a folder");
+    let server = Server::start(Arc::clone(&good), Manner::Good).await;
+    let wanted = wanted(&server.url, &good);
+    std::fs::create_dir_all(home.path().join(PART_FOLDER)).expect("a folder");
+    std::fs::write(home.path().join(PART_FOLDER).join(&wanted.sha256), vec![0; 10_000]).expect("a part");
+    assert!(matches!(fetch(&wanted, home.path()).await, Err(PullFailure::Wrong { .. })));
+    fetch(&wanted, home.path()).await.expect("the second time");
+}
+
+// shows: models: a lost network, a full disk and a server that refuses are told apart
+#[tokio::test]
+async fn each_end_has_its_reason_and_its_hint() {
+    let file = file(50_000);
+    let home = tempfile::tempdir().expect("a folder");
+    for (manner, expected) in [
+        (Manner::Breaks(0), PullFailure::Lost { what: "it ended early" }),
+        (Manner::Silent(0), PullFailure::Lost { what: "it fell silent" }),
+        (Manner::Status(503), PullFailure::Lost { what: "the server has a fault" }),
+        (Manner::Status(404), PullFailure::Refused { status: 404 }),
+        (Manner::Status(403), PullFailure::Refused { status: 403 }),
+        (Manner::Leads("http://198.51.100.1/file".into()), PullFailure::Refused { status: 0 }),
+        (Manner::Leads("/file".into()), PullFailure::Refused { status: 0 }),
+    ] {
+        let server = Server::start(Arc::clone(&file), manner.clone()).await;
+        let failed = fetch(&wanted(&server.url, &file), home.path()).await.expect_err("no file");
+        let lost = matches!((&failed, &expected), (PullFailure::Lost { .. }, PullFailure::Lost { .. }));
+        assert!(lost || failed == expected, "{manner:?}: {failed:?}");
+        assert!(failed.problem().hint.ends_with('.') && !failed.to_string().is_empty());
+        assert_eq!(lying(home.path()), Vec::<String>::new(), "{manner:?}");
+    }
+    let server = Server::start(Arc::clone(&file), Manner::Good).await;
+    let wanted = wanted(&server.url, &file);
+    let never = CancellationToken::new();
+    let full = puller().await.fetch(&wanted, home.path(), Some(1_000_000), &never, &mut |_| {}).await;
+    assert_eq!(full, Err(PullFailure::DiskFull { missing: 50_000 }));
+    assert!(server.asked().is_empty(), "nothing was asked for");
+    // A disk that fills up on the way, as the kernel tells it.
+    if Path::new("/dev/full").exists() {
+        std::fs::create_dir_all(home.path().join(PART_FOLDER)).expect("a folder");
+        let part = home.path().join(PART_FOLDER).join(&wanted.sha256);
+        let _ = std::fs::remove_file(&part);
+        std::os::unix::fs::symlink("/dev/full", &part).expect("a link");
+        let full = fetch(&wanted, home.path()).await;
+        assert!(matches!(full, Err(PullFailure::DiskFull { .. })), "{full:?}");
+    }
+}
+
+#[tokio::test]
+async fn only_exact_files_are_asked_for() {
+    let home = tempfile::tempdir().expect("a folder");
+    let good = wanted("https://models.example/m.gguf", b"x");
+    let rows = [
+        Wanted { url: "http://models.example/m.gguf".into(), ..good.clone() },
+        Wanted { url: "file:///etc/passwd".into(), ..good.clone() },
+        Wanted { sha256: String::new(), ..good.clone() },
+        Wanted { sha256: "../../../etc/passwd".into(), ..good.clone() },
+        Wanted { file_name: "../m.gguf".into(), ..good.clone() },
+        Wanted { file_name: ".part".into(), ..good },
+    ];
+    for wanted in rows {
+        let refused = fetch(&wanted, home.path()).await;
+        assert!(matches!(refused, Err(PullFailure::Wrong { .. })), "{wanted:?}: {refused:?}");
+    }
+}
+
+/// `cargo test -p timmy-llm --test wire --release -- --ignored --nocapture throughput` prints the figure.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement, not a check"]
+async fn throughput_of_a_pull_over_loopback() {
+    let file = file(400 << 20);
+    let home = tempfile::tempdir().expect("a folder");
+    let server = Server::start(Arc::clone(&file), Manner::Good).await;
+    let wanted = wanted(&server.url, &file);
+    let began = std::time::Instant::now();
+    Puller::new()
+        .await
+        .expect("a client")
+        .fetch(&wanted, home.path(), None, &CancellationToken::new(), &mut |_| {})
+        .await
+        .expect("fetched");
+    let seconds = began.elapsed().as_secs_f64();
+    println!("pull over loopback: 400 MiB in {seconds:.2} s, {:.0} MB/s, checked and on the disk", 419.43 / seconds);
+}

@@ -1,0 +1,180 @@
+//! No way of the router leads out for what must stay here: not by a fallback, a race, a second try, a kept answer, a
+//! wish for a model, or a new beginning after a break.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use timmy_domain::Sensitivity;
+use timmy_domain::thought::Place;
+use timmy_llm::{
+    Call, Cascade, CascadeSettings, ChatRequest, Failure, Manner, Provider, Reflex, Rules, Scripted, Stage, Step,
+    ToolCall, ToolChoice,
+};
+use tokio::runtime::Runtime;
+
+use crate::privacy::{Piece, any_message, build};
+use crate::stub::{Act, Stub, chatting, ok};
+use crate::{Format, call};
+
+/// How a local model behaves.
+#[derive(Clone, Copy, Debug)]
+enum Near {
+    Answers,
+    Refuses,
+    Fails,
+    Hangs,
+    Busy,
+    BreaksOff,
+    Calls,
+}
+
+/// One policy with one request.
+#[derive(Clone, Debug)]
+struct Case {
+    messages: Vec<(u8, Vec<Piece>, bool)>,
+    near: Vec<Near>,
+    order: u8,
+    offline: bool,
+    local_hour: u8,
+    hedge: bool,
+    manner: (bool, bool),
+    sure: bool,
+    tool: bool,
+    wish: u8,
+    times: usize,
+}
+
+fn any_case() -> impl Strategy<Value = Case> {
+    let near = prop_oneof![
+        Just(Near::Answers),
+        Just(Near::Refuses),
+        Just(Near::Fails),
+        Just(Near::Hangs),
+        Just(Near::Busy),
+        Just(Near::BreaksOff),
+        Just(Near::Calls),
+    ];
+    let flag = proptest::bool::weighted;
+    let what = (proptest::collection::vec(any_message(), 0..5), proptest::collection::vec(near, 0..6), 0..6_u8);
+    let policy = (flag(0.1), 0..10_u8, flag(0.5), (flag(0.5), flag(0.5)), flag(0.5), flag(0.2), 0..5_u8, 1..3_usize);
+    (what, policy).prop_map(
+        |((messages, near, order), (offline, local_hour, hedge, manner, sure, tool, wish, times))| Case {
+            messages,
+            near,
+            order,
+            offline,
+            local_hour,
+            hedge,
+            manner,
+            sure,
+            tool,
+            wish,
+            times,
+        },
+    )
+}
+
+impl Near {
+    fn step(self) -> Step {
+        match self {
+            Self::Answers => Step::Reply("near".to_owned()),
+            Self::Refuses => Step::Fail(Failure::Unreachable { what: "nobody listens".to_owned() }),
+            Self::Fails => Step::Fail(Failure::ServerError { status: 500 }),
+            Self::Hangs => Step::Slow { chunks: vec!["slow".to_owned()], every: Duration::from_millis(5) },
+            Self::Busy => Step::Fail(Failure::RateLimited { retry_after: Some(Duration::ZERO) }),
+            Self::BreaksOff => Step::Fail(Failure::Timeout { stage: Stage::Stall }),
+            Self::Calls => {
+                Step::Tool(vec![ToolCall { id: "1".to_owned(), name: "look".to_owned(), arguments: "{}".to_owned() }])
+            }
+        }
+    }
+}
+
+impl Case {
+    fn request(&self) -> ChatRequest {
+        let mut request = build(self.messages.clone());
+        request.temperature = self.sure.then_some(0.0);
+        let wish = [None, Some("api/m"), Some("ollama/m"), Some("m"), Some("LOCAL-model:7b")];
+        request.model = wish.get(usize::from(self.wish)).copied().flatten().map(str::to_owned);
+        if self.tool {
+            request.sampling.tool_choice = ToolChoice::Required;
+        }
+        request
+    }
+
+    fn cascade(&self, far: &[(Stub, Arc<dyn Provider>)]) -> Cascade {
+        let near: Arc<dyn Provider> = Arc::new(Scripted::script(self.near.iter().map(|n| n.step()).collect()));
+        let mut all = vec![near, Arc::clone(&far[0].1), Arc::clone(&far[1].1)];
+        all.rotate_left(usize::from(self.order % 3));
+        if self.order > 2 {
+            all.swap(0, 1);
+        }
+        all.push(Arc::new(Reflex::new("m")));
+        let settings =
+            CascadeSettings { offline: self.offline, hedge_ms: u64::from(self.hedge), ..CascadeSettings::default() };
+        let cascade = Cascade::with(all, Rules::of(&settings).expect("rules"));
+        if self.local_hour == 0 {
+            cascade.keep_local(Some(Duration::from_secs(60)));
+        }
+        cascade
+    }
+
+    /// Asks, and says how many requests reached a machine elsewhere.
+    async fn check(&self, far: &[(Stub, Arc<dyn Provider>)]) -> Result<usize, TestCaseError> {
+        let (cascade, mut request) = (self.cascade(far), self.request());
+        let (interactive, again_after_break) = self.manner;
+        let manner = Manner { interactive, again_after_break, ..Manner::default() };
+        for _ in 0..self.times {
+            let _ = cascade.complete(&request, &Call { manner: manner.clone(), ..call(2_000) }).await;
+            // The same words once more, none of which may leave any longer.
+            for part in request.messages.iter_mut().flat_map(|m| &mut m.parts) {
+                if part.sensitivity == Sensitivity::Open {
+                    part.sensitivity = Sensitivity::LocalOnly;
+                    part.text = format!("LOCAL {}", part.text);
+                }
+            }
+        }
+        let mut reached = 0;
+        for asked in far.iter().flat_map(|(stub, _)| stub.take_seen()) {
+            let told = asked.contains("LOCAL");
+            prop_assert!(!told, "left this machine: {}", asked);
+            prop_assert!(!self.offline && self.local_hour != 0, "asked although everything stays here: {}", asked);
+            reached += 1;
+        }
+        Ok(reached)
+    }
+}
+
+/// Servers on real sockets that pose as being elsewhere.
+fn far(runtime: &Runtime) -> Vec<(Stub, Arc<dyn Provider>)> {
+    let server = |format: Format| {
+        let stub = runtime.block_on(chatting(vec![Act::Write(ok(&(format.token("far") + &format.end())))]));
+        let provider = format.provider(&stub.url, "remote", 10_000);
+        assert_eq!(provider.info().place, Place::Remote);
+        (stub, provider)
+    };
+    vec![server(Format::Ollama), server(Format::OpenAi)]
+}
+
+fn no_way_leads_out(cases: u32) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let far = far(&runtime);
+    let reached = std::cell::Cell::new(0);
+    proptest!(ProptestConfig::with_cases(cases), |(case in any_case())| {
+        reached.set(reached.get() + runtime.block_on(case.check(&far))?);
+    });
+    assert!(reached.get() > usize::try_from(cases / 20).expect("a number"), "the way out was tried: {}", reached.get());
+}
+
+// shows: models: no labelled word reaches another machine by a fallback, a race, a second try or a kept answer
+#[test]
+fn no_way_of_the_router_leads_out() {
+    no_way_leads_out(500);
+}
+
+#[test]
+#[ignore = "long: ten thousand policies over real sockets; make test-long runs it"]
+fn ten_thousand_ways_of_the_router_and_none_leads_out() {
+    no_way_leads_out(10_000);
+}

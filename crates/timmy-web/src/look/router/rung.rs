@@ -1,0 +1,375 @@
+//! One rung of the ladder: how a provider is, what it did lately, why it is not asked, and the one step that mends it.
+
+use timmy_core::router::trial::{TRIAL_MS, Trial, TrialEnd};
+use timmy_domain::text::plural;
+use timmy_domain::thought::Place;
+use timmy_llm::{Circuit, ModelStatus, ProviderState, ProviderStatus, Recent};
+
+use super::{money, plain};
+use crate::look::mind::place_icon;
+use crate::look::{Clock, Fact, State, Tone, When, words};
+
+/// Beats of a rung.
+const BEATS_MAX: usize = 40;
+/// Names of models that are shown.
+const MODELS_MAX: usize = 6;
+/// Models whose rest is shown.
+const RESTS_MAX: usize = 8;
+
+/// One outcome as a mark: its height tells it apart without colour.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beat {
+    /// What it means.
+    pub tone: Tone,
+    /// Where it stands, in percent.
+    pub x: String,
+    /// Its upper edge.
+    pub y: u8,
+    /// Its height.
+    pub height: u8,
+}
+
+/// Something that rests, and until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rest {
+    /// What, and why.
+    pub text: String,
+    /// When it is tried again; nothing while it is being tried out.
+    pub until: Option<When>,
+}
+
+/// A trial as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrialView {
+    /// How it went.
+    pub state: State,
+    /// What came of it.
+    pub text: String,
+    /// When it began.
+    pub began: When,
+    /// Whether it runs.
+    pub runs: bool,
+}
+
+/// One provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rung {
+    /// Its place, from 1.
+    pub number: usize,
+    /// Its name.
+    pub name: String,
+    /// What it speaks.
+    pub kind: &'static str,
+    /// The model it would use now; may be empty.
+    pub model: String,
+    /// Where it runs.
+    pub place: State,
+    /// How it is.
+    pub state: State,
+    /// Whether it answered the last request.
+    pub last: bool,
+    /// What rests.
+    pub rests: Vec<Rest>,
+    /// Its last outcomes, oldest first.
+    pub beats: Vec<Beat>,
+    /// The same in words.
+    pub beats_said: String,
+    /// What it did and how fast it is.
+    pub figures: Vec<Fact>,
+    /// The models it offers, in words; may be empty.
+    pub models: String,
+    /// Why it does not answer; empty when it does.
+    pub why: String,
+    /// The one step that mends it; empty when nothing needs mending.
+    pub mend: String,
+    /// Its trial.
+    pub trial: Option<TrialView>,
+    /// Whether the owner can steer it: reflex cannot be.
+    pub steered: bool,
+    /// Whether the owner switched it off.
+    pub disabled: bool,
+    /// Whether it has a rest or a hold that can be forgotten.
+    pub resets: bool,
+    /// Whether it can go up.
+    pub up: bool,
+    /// Whether it can go down.
+    pub down: bool,
+}
+
+/// What the ladder is drawn from, beside the providers.
+pub struct Around<'a> {
+    /// The last calls, newest first.
+    pub recent: &'a [Recent],
+    /// What each provider cost today, in millionths of a dollar, by name.
+    pub spent: &'a [(String, u64)],
+    /// Trials of this run.
+    pub trials: &'a [Trial],
+    /// Why nobody elsewhere is asked now; empty when they are.
+    pub stays: &'a str,
+    /// The present moment.
+    pub clock: Clock,
+}
+
+/// What an outcome means, and in words.
+#[must_use]
+pub fn outcome(word: &str) -> (Tone, &'static str) {
+    match word {
+        "answered" => (Tone::Ok, "answered"),
+        "kept" => (Tone::Ok, "kept answer"),
+        "resting" => (Tone::Calm, "rests"),
+        "privacy" => (Tone::Calm, "must stay here"),
+        "unsupported" => (Tone::Calm, "cannot do this"),
+        "budget" => (Tone::Calm, "budget used up"),
+        "nothing_to_say" => (Tone::Calm, "nothing to say"),
+        "cancelled" => (Tone::Calm, "given up"),
+        "outrun" => (Tone::Calm, "another was faster"),
+        "unreachable" => (Tone::Bad, "not reached"),
+        "timeout_connect" => (Tone::Bad, "not reached in time"),
+        "timeout_first_token" => (Tone::Bad, "no first word in time"),
+        "timeout_stall" => (Tone::Bad, "fell silent"),
+        "timeout_total" => (Tone::Bad, "not done in time"),
+        "rate_limited" => (Tone::Bad, "too many requests"),
+        "auth" => (Tone::Bad, "key refused"),
+        "billing" => (Tone::Bad, "no credit"),
+        "context_length" => (Tone::Bad, "too long for it"),
+        "content_policy" => (Tone::Bad, "refused the content"),
+        "no_model" => (Tone::Bad, "no model there"),
+        "tool_not_called" => (Tone::Bad, "called no tool"),
+        "malformed" => (Tone::Bad, "not understood"),
+        "too_large" => (Tone::Bad, "too long an answer"),
+        "bad_request" => (Tone::Bad, "request refused"),
+        _ => (Tone::Bad, "server error"),
+    }
+}
+
+/// The last outcomes of the provider `name`, oldest first.
+fn outcomes<'a>(name: &'a str, recent: &'a [Recent]) -> Vec<&'static str> {
+    let mut newest_first = Vec::new();
+    for call in recent {
+        let own = call.path.iter().rev().filter(|step| step.provider == name).map(|step| step.word);
+        newest_first.extend(own);
+    }
+    newest_first.truncate(BEATS_MAX);
+    newest_first.reverse();
+    newest_first
+}
+
+fn beats(outcomes: &[&str]) -> Vec<Beat> {
+    let free = BEATS_MAX - outcomes.len().min(BEATS_MAX);
+    let beat = |(at, word): (usize, &&str)| {
+        let tone = outcome(word).0;
+        let height: u8 = match tone {
+            Tone::Ok => 14,
+            Tone::Bad => 24,
+            _ => 5,
+        };
+        let tenths = (free + at) * 25;
+        Beat { tone, x: format!("{}.{}", tenths / 10, tenths % 10), y: 24 - height, height }
+    };
+    outcomes.iter().enumerate().map(beat).collect()
+}
+
+/// `Last 12 times: 9 answered, 2 not reached, 1 rests.`
+fn beats_said(name: &str, outcomes: &[&str]) -> String {
+    if outcomes.is_empty() {
+        return format!("{name} had no part in the last requests.");
+    }
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for word in outcomes {
+        let said = outcome(word).1;
+        match counts.iter_mut().find(|(known, _)| *known == said) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((said, 1)),
+        }
+    }
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let parts: Vec<String> = counts.into_iter().map(|(said, count)| format!("{said} {count}")).collect();
+    format!("{name}, the last {}: {}.", plural(outcomes.len() as u64, "time", "times"), parts.join(", "))
+}
+
+fn state(p: &ProviderStatus, stays: bool) -> State {
+    if p.disabled {
+        return State::off("Switched off");
+    }
+    if stays && p.place == Place::Remote {
+        return State::off("Not asked now");
+    }
+    if !p.held.is_empty() {
+        return State::degraded("Held back");
+    }
+    match (&p.state, p.circuit()) {
+        (_, "open") => State::degraded("Rests"),
+        (ProviderState::Down { .. }, _) => State::failed("Does not answer"),
+        (_, "half_open") => State::degraded("Is tried out"),
+        (ProviderState::Up, _) if p.place == Place::Reflex => State::well("Always ready"),
+        (ProviderState::Up, _) if !p.last_failure.is_empty() => State::degraded("Failed last"),
+        (ProviderState::Up, _) => State::well("Answers"),
+        (ProviderState::Unknown, _) => State::resting("Not asked yet"),
+    }
+}
+
+/// Words from outside as a sentence.
+fn sentence(text: &str) -> String {
+    let text = plain(text);
+    let mut chars = text.trim_end_matches('.').chars();
+    let first = chars.next().map(char::to_uppercase).into_iter().flatten();
+    first.chain(chars).chain(['.']).collect()
+}
+
+/// The one step that mends it.
+fn mend(p: &ProviderStatus, state: &State) -> String {
+    let away = matches!(p.state, ProviderState::Down { .. }) && state.word == "Rests";
+    let text = match (if away { "Does not answer" } else { &state.word }, p.kind) {
+        ("Switched off", _) => "Switch it on again when it should answer.",
+        ("Held back", _) => "Correct its key in secrets.toml or add credit, then reset its circuit.",
+        ("Failed last", _) => "Look into the log of its server.",
+        ("Rests", _) => "Wait until it is tried again, or reset its circuit when it is well.",
+        ("Does not answer", "ollama") => "Start Ollama, and fetch a model with: ollama pull",
+        ("Does not answer", "engine") => "Get a model on the page Models.",
+        ("Does not answer", _) => "Check its url and key, and that its server runs.",
+        _ => "",
+    };
+    text.to_owned()
+}
+
+fn rests(p: &ProviderStatus, clock: &Clock) -> Vec<Rest> {
+    let after = |ms: u64| Some(clock.second(clock.now.plus(std::time::Duration::from_millis(ms))));
+    let mut all = Vec::new();
+    if !p.held.is_empty() {
+        all.push(Rest { text: format!("Held back: {}", plain(&p.held)), until: after(p.held_ms) });
+    }
+    for model in p.known.iter().filter(|model| model.circuit != Circuit::Closed).take(RESTS_MAX) {
+        let name = if model.model.is_empty() { "its model".to_owned() } else { plain(&model.model) };
+        let failed = plural(u64::from(model.in_a_row), "failure", "failures");
+        all.push(match model.circuit {
+            Circuit::Open => {
+                Rest { text: format!("{name} rests after {failed} in a row"), until: after(model.opens_in_ms) }
+            }
+            _ => Rest { text: format!("{name} is tried out by one call at a time"), until: None },
+        });
+    }
+    all
+}
+
+/// The model that says most about how fast it is.
+fn spoken_for(p: &ProviderStatus) -> Option<&ModelStatus> {
+    p.known.iter().find(|k| k.model == p.model_in_use).or_else(|| p.known.first())
+}
+
+fn figures(p: &ProviderStatus, spent: Option<u64>) -> Vec<Fact> {
+    let ms = |mean: f64| words::duration_ms(mean.round() as i64);
+    let mut all = Vec::new();
+    if let Some(known) = spoken_for(p) {
+        let first = known.speeds.first_ms.iter().max_by_key(|mean| mean.count).filter(|mean| mean.count > 0);
+        if let Some(first) = first {
+            all.push(Fact::new("First word", ms(first.mean)));
+        }
+        if known.speeds.cold_ms.count > 0 {
+            all.push(Fact::new("Cold start", ms(known.speeds.cold_ms.mean)));
+        }
+        if known.speeds.tokens_per_second.count > 0 {
+            let mean = known.speeds.tokens_per_second.mean;
+            let said = if mean < 100.0 { format!("{mean:.1}") } else { words::count(mean.round() as u64) };
+            all.push(Fact::new("Tokens a second", said));
+        }
+    }
+    all.push(Fact::new("Calls", words::count(p.calls)));
+    let share = p.failures.saturating_mul(100).checked_div(p.calls).unwrap_or(0);
+    let failed = if p.failures > 0 { format!("{} ({share} %)", words::count(p.failures)) } else { "none".to_owned() };
+    all.push(Fact::new("Failed", failed));
+    if let Some(spent) = spent {
+        all.push(Fact::new("Spent today", money(spent)));
+    }
+    all
+}
+
+fn models(p: &ProviderStatus) -> String {
+    let shown: Vec<String> = p.models.iter().take(MODELS_MAX).map(|name| plain(name)).collect();
+    let more = p.models.len().saturating_sub(shown.len());
+    match (shown.is_empty(), more) {
+        (true, _) => String::new(),
+        (false, 0) => shown.join(", "),
+        (false, more) => format!("{}, and {more} more", shown.join(", ")),
+    }
+}
+
+fn trial(trial: &Trial, clock: &Clock) -> TrialView {
+    let ms = |ms: u64| words::duration_ms(i64::try_from(ms).unwrap_or(i64::MAX));
+    let (state, text) = match &trial.end {
+        None => (State::running("Is asked"), format!("One small question, at most {}.", ms(TRIAL_MS))),
+        Some(TrialEnd::Answered { model, first_token_ms, took_ms }) => {
+            let first = first_token_ms.map_or_else(String::new, |first| format!(", first word after {}", ms(first)));
+            (State::well("Answered"), format!("{} in {}{first}.", plain(model), ms(*took_ms)))
+        }
+        Some(TrialEnd::Failed { why, hint, took_ms, .. }) => {
+            (State::failed("No answer"), format!("{} It took {}. {}", sentence(why), ms(*took_ms), plain(hint)))
+        }
+        Some(TrialEnd::Cancelled) => (State::off("Given up"), "By your word.".to_owned()),
+    };
+    TrialView { state, text, began: clock.second(trial.began), runs: trial.end.is_none() }
+}
+
+impl Rung {
+    /// The provider `p`, which stands at `number` (from 1) of `count` that can be moved.
+    #[must_use]
+    pub fn of(number: usize, count: usize, p: &ProviderStatus, around: &Around<'_>) -> Self {
+        let reflex = p.place == Place::Reflex;
+        let state = state(p, !around.stays.is_empty());
+        let outcomes = outcomes(&p.name, around.recent);
+        let rests = rests(p, &around.clock);
+        let why = match &p.state {
+            _ if state.word == "Not asked now" => around.stays.to_owned(),
+            ProviderState::Down { why } if !p.disabled => sentence(why),
+            _ if !p.last_failure.is_empty() && !p.disabled => sentence(&format!("last: {}", p.last_failure)),
+            _ => String::new(),
+        };
+        let answered = around.recent.first().and_then(|call| call.path.last());
+        let spent = around.spent.iter().find(|(name, _)| *name == p.name).map(|(_, micros)| *micros);
+        let place = if reflex { "rules, no model" } else { p.place.phrase() };
+        Self {
+            number,
+            name: p.name.clone(),
+            kind: p.kind,
+            model: plain(&p.model_in_use),
+            place: State::new(Tone::Calm, place_icon(p.place), place),
+            last: answered.is_some_and(|s| s.provider == p.name && outcome(s.word).0 == Tone::Ok),
+            beats: beats(&outcomes),
+            beats_said: beats_said(&p.name, &outcomes),
+            figures: figures(p, spent.or((p.place == Place::Remote).then_some(0))),
+            models: models(p),
+            mend: mend(p, &state),
+            why,
+            trial: around.trials.iter().find(|t| t.provider == p.name).map(|t| trial(t, &around.clock)),
+            steered: !reflex,
+            disabled: p.disabled,
+            resets: !rests.is_empty(),
+            rests,
+            up: !reflex && number > 1,
+            down: !reflex && number < count,
+            state,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beats_stand_at_the_right_and_are_told_in_words() {
+        let outcomes = ["answered", "unreachable", "answered", "resting"];
+        let drawn = beats(&outcomes);
+        assert_eq!(drawn.first().map(|b| b.x.as_str()), Some("90.0"));
+        assert_eq!(drawn.iter().map(|b| b.height).collect::<Vec<_>>(), [14, 24, 14, 5]);
+        assert_eq!(beats_said("ollama", &outcomes), "ollama, the last 4 times: answered 2, not reached 1, rests 1.");
+        assert_eq!(beats_said("ollama", &[]), "ollama had no part in the last requests.");
+        assert_eq!(beats(&["answered"; 60][..BEATS_MAX]).len(), BEATS_MAX);
+    }
+
+    #[test]
+    fn every_reason_has_words_of_its_own() {
+        for word in ["unreachable", "auth", "billing", "timeout_stall", "privacy", "budget", "outrun"] {
+            assert_ne!(outcome(word).1, "server error", "{word}");
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! `timmy model`: the models on this machine, what there is to get, and fetching it.
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::{Global, items, safe, text};
+use crate::door::{Door, encode};
+
+/// Between two looks at how far a model is, in milliseconds.
+const LOOK_MS: u64 = 500;
+/// Signs of a full bar.
+const BAR_SIGNS: u64 = 24;
+/// The agent whose model is everybody's usual one.
+const USUAL_AGENT: &str = "timmy";
+
+/// What the command takes.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    act: Option<Act>,
+}
+
+#[derive(Subcommand)]
+enum Act {
+    /// List what is here, what there is to get, and how it fits this machine
+    List {
+        /// Also measure how fast the disk reads
+        #[arg(long)]
+        speed: bool,
+    },
+    /// Fetch a model of the catalogue; it goes on where it stopped
+    Pull {
+        /// Its name; the one that fits this machine when it is left out
+        name: Option<String>,
+    },
+    /// Remove a model; its file can come back within the hour
+    Rm {
+        /// Its name
+        name: String,
+        /// Bring it back
+        #[arg(long)]
+        undo: bool,
+    },
+    /// Work with this model from now on
+    Use {
+        /// Its name; `auto` leaves the choice to each provider
+        name: String,
+        /// The agent that gets it
+        #[arg(long, default_value = USUAL_AGENT)]
+        agent: String,
+    },
+    /// Ask a model one thing and say how fast it was
+    Bench {
+        /// Its name; the one that would answer when it is left out
+        name: Option<String>,
+    },
+    /// Register a file that lies on this disk, without copying it
+    Import {
+        /// The file; without one, what Ollama keeps on this disk is listed
+        path: Option<std::path::PathBuf>,
+        /// The name it gets; that of the file when it is left out
+        #[arg(long)]
+        name: Option<String>,
+        /// What it is for: general, reward, teacher or judge
+        #[arg(long)]
+        role: Option<String>,
+    },
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When there is no such model, it cannot be fetched, or the door refuses.
+pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
+    let door = Door::open(global).await?;
+    match args.act.unwrap_or(Act::List { speed: false }) {
+        Act::List { speed } => list(global, &door, speed).await?,
+        Act::Pull { name } => pull(global, &door, name).await?,
+        Act::Rm { name, undo: true } => {
+            let back = door.post(&format!("/api/v1/models/{}/restore", encode(&name)), json!({})).await?;
+            global.show(&back, |m| format!("{} is back.", safe(text(m, "name"), 120)));
+        }
+        Act::Rm { name, undo: false } => {
+            let gone = door.delete(&format!("/api/v1/models/{}", encode(&name))).await?;
+            let undo = if door.is_server() { " To bring it back: timmy model rm --undo NAME" } else { "" };
+            global.show(&gone, |m| format!("{} is removed.{undo}", safe(text(m, "name"), 120)));
+        }
+        Act::Use { name, agent } if name == "auto" => {
+            let gone = door.delete(&format!("/api/v1/models/assignments/{}", encode(&agent))).await?;
+            global.show(&gone, |_| format!("{agent} has no model of its own any more."));
+        }
+        Act::Use { name, agent } => {
+            let to = json!({ "agent_id": agent, "model_name": name });
+            let set = door.post("/api/v1/models/assignments", to).await?;
+            global.show(&set, |s| {
+                format!("{} works with {}.", safe(text(s, "agent_id"), 120), safe(text(s, "model_name"), 120))
+            });
+        }
+        Act::Bench { name } => bench(global, &door, name).await?,
+        Act::Import { path: None, .. } => {
+            let found = door.get("/api/v1/models/found").await?;
+            global.show(&found, |found| {
+                let row = |b: &Value| {
+                    format!(
+                        "{:<32} {:>9}  {}",
+                        safe(text(b, "name"), 120),
+                        size(number(b, "bytes")),
+                        safe(text(b, "path"), 300)
+                    )
+                };
+                let rows: Vec<String> = items(found).iter().map(row).collect();
+                if rows.is_empty() {
+                    "Ollama keeps no models here. To import a file: timmy model import PATH".to_owned()
+                } else {
+                    format!("{}\nTo use one without copying it: timmy model import PATH --name NAME", rows.join("\n"))
+                }
+            });
+        }
+        Act::Import { path: Some(path), name, role } => {
+            // Made absolute here: the server's own directory is another one.
+            let path = std::path::absolute(&path)?;
+            let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+            let format = if path.extension().is_some_and(|e| e == "safetensors") { "safetensors" } else { "gguf" };
+            let new = json!({
+                "name": name.unwrap_or(stem),
+                "path": path.to_string_lossy(),
+                "format": if path.is_dir() { "hf" } else { format },
+                "role": role,
+            });
+            let made = door.post("/api/v1/models/import", new).await?;
+            global.show(&made, |m| {
+                format!("{} is registered, at {}.", safe(text(m, "name"), 120), safe(text(m, "path"), 300))
+            });
+        }
+    }
+    door.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(global: &Global, door: &Door, speed: bool) -> Result<()> {
+    let (here, offers) =
+        (door.get("/api/v1/models").await?, door.get(&format!("/api/v1/models/catalogue?speed={speed}")).await?);
+    let both = json!({ "installed": items(&here), "catalogue": items(&offers), "advice": offers["advice"] });
+    global.show(&both, |both| {
+        let mut lines = Vec::new();
+        for model in both["installed"].as_array().into_iter().flatten() {
+            let state = if model["active"] == true { "" } else { "  (switched off)" };
+            lines.push(format!("  {:<22} {:>9}{state}", safe(text(model, "name"), 120), size(number(model, "bytes"))));
+        }
+        if lines.is_empty() {
+            lines.push("  none".to_owned());
+        }
+        lines.insert(0, "Here:".to_owned());
+        lines.push("To get:".to_owned());
+        for offer in both["catalogue"].as_array().into_iter().flatten().filter(|o| o["installed"] != true) {
+            let fit = if text(offer, "sha256").is_empty() {
+                "checksum unknown: import by path".to_owned()
+            } else {
+                fits(offer)
+            };
+            let bytes = size(number(offer, "bytes"));
+            lines.push(format!("  {:<22} {bytes:>9}  {}, {fit}", text(offer, "name"), text(offer, "licence")));
+        }
+        if let Some(name) = both["advice"].as_str() {
+            lines.push(format!("The largest that fits this machine: timmy model pull {name}"));
+        }
+        lines.join("\n")
+    });
+    Ok(())
+}
+
+fn fits(offer: &Value) -> String {
+    match &offer["fit"] {
+        Value::String(word) if word == "memory" => format!("fits in memory ({})", size(number(offer, "memory_bytes"))),
+        Value::String(word) if word == "no_room" => "does not fit on the disk".to_owned(),
+        Value::String(word) if word == "too_large" => "too large for this machine".to_owned(),
+        Value::Object(streams) => {
+            let tenths = streams.get("streams").and_then(|s| s["tenths_per_token"].as_u64()).unwrap_or(0);
+            format!("larger than memory: about {}.{} s for each token", tenths / 10, tenths % 10)
+        }
+        _ => "larger than memory; --speed says how slow that is".to_owned(),
+    }
+}
+
+async fn pull(global: &Global, door: &Door, name: Option<String>) -> Result<()> {
+    let name = match name {
+        Some(name) => name,
+        None => match door.get("/api/v1/models/catalogue").await?["advice"].as_str() {
+            Some(name) => name.to_owned(),
+            None => bail!("no model of the catalogue fits the memory of this machine; timmy model list shows them all"),
+        },
+    };
+    let mut pull = door.post("/api/v1/models/pulls", json!({ "name": name })).await?;
+    let shown = !global.json && std::io::stderr().is_terminal();
+    let address = format!("/api/v1/models/pulls/{}", encode(&name));
+    while matches!(text(&pull, "state"), "waiting" | "fetching" | "stopping") {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(LOOK_MS)) => {}
+            _ = tokio::signal::ctrl_c() => {
+                pull = door.delete(&address).await?;
+                break;
+            }
+        }
+        pull = door.get(&address).await?;
+        if shown {
+            let mut out = std::io::stderr().lock();
+            write!(out, "\r\x1b[K{}", bar(&pull))?;
+            out.flush()?;
+        }
+    }
+    if shown {
+        writeln!(std::io::stderr())?;
+    }
+    if text(&pull, "state") == "done" {
+        global.show(&pull, |p| {
+            let name = safe(text(p, "name"), 120);
+            format!("{name} is here, and its checksum is right. To work with it: timmy model use {name}")
+        });
+        return Ok(());
+    }
+    let why = if text(&pull, "why").is_empty() { "it was stopped" } else { text(&pull, "why") };
+    bail!(
+        "{} is not here: {}. {} are, and the next pull goes on from there",
+        safe(&name, 120),
+        safe(why, 300),
+        size(number(&pull, "bytes_here"))
+    )
+}
+
+fn bar(pull: &Value) -> String {
+    let (here, all) = (number(pull, "bytes_here"), number(pull, "bytes").max(1));
+    let full = usize::try_from((here.min(all) * BAR_SIGNS) / all).unwrap_or(0);
+    let empty = usize::try_from(BAR_SIGNS).unwrap_or(0).saturating_sub(full);
+    let speed = number(pull, "bytes_per_second");
+    let left = (all.saturating_sub(here)).checked_div(speed).map_or_else(String::new, |s| format!(", {s} s left"));
+    format!(
+        "{} [{}{}] {} of {}, {} a second{left}",
+        safe(text(pull, "name"), 120),
+        "#".repeat(full),
+        ".".repeat(empty),
+        size(here),
+        size(all),
+        size(speed)
+    )
+}
+
+async fn bench(global: &Global, door: &Door, name: Option<String>) -> Result<()> {
+    let prompt = "Count from one to forty in words, with a comma between.";
+    let ask = json!({
+        "messages": [{ "role": "user", "content": prompt }],
+        "model": name.as_deref().unwrap_or("auto"),
+    });
+    let answer = door.post("/api/v1/router/complete", ask).await?;
+    let milliseconds = number(&answer, "latency_ms").max(1);
+    let tokens = timmy_domain::text::tokens_estimate(text(&answer, "content")) as u64;
+    let tenths = tokens.saturating_mul(10_000) / milliseconds;
+    let told = json!({
+        "provider": answer["provider"],
+        "model": answer["model"],
+        "latency_ms": milliseconds,
+        "tokens_estimate": tokens,
+        "tokens_per_second": f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0,
+    });
+    global.show(&told, |t| {
+        format!(
+            "{} of {}: about {tokens} tokens in {milliseconds} ms, {}.{} a second from the question on",
+            safe(text(t, "model"), 120),
+            safe(text(t, "provider"), 60),
+            tenths / 10,
+            tenths % 10
+        )
+    });
+    Ok(())
+}
+
+fn number(value: &Value, key: &str) -> u64 {
+    value.get(key).and_then(Value::as_u64).unwrap_or(0)
+}
+
+/// Bytes for people: `1.3 GB`; a dash for none.
+fn size(bytes: u64) -> String {
+    const STEPS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "kB")];
+    match STEPS.iter().find(|(step, _)| bytes >= *step) {
+        _ if bytes == 0 => "–".to_owned(),
+        Some((step, unit)) => format!("{}.{} {unit}", bytes / step, bytes % step * 10 / step),
+        None => format!("{bytes} B"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_bars_are_short_and_never_overflow() {
+        for (bytes, words) in
+            [(0, "–"), (999, "999 B"), (1_500, "1.5 kB"), (639_446_688, "639.4 MB"), (5_027_783_488, "5.0 GB")]
+        {
+            assert_eq!(size(bytes), words);
+        }
+        let pull = json!({ "name": "m", "bytes_here": 50, "bytes": 100, "bytes_per_second": 25 });
+        assert_eq!(bar(&pull), "m [############............] 50 B of 100 B, 25 B a second, 2 s left");
+        assert!(bar(&json!({})).contains("of 1 B"));
+        assert_eq!(
+            fits(&json!({ "fit": { "streams": { "tenths_per_token": 18 } } })),
+            "larger than memory: about 1.8 s for each token"
+        );
+    }
+}

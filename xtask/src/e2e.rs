@@ -9,6 +9,9 @@ use crate::shell;
 /// Names under which Chromium is installed.
 const BROWSERS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
+/// What runs side by side, each with its own browser and house.
+const SUITES: [&str; 2] = ["pages.test.mjs", "work.test.mjs"];
+
 /// Runs the journeys against `binary`, which Cargo builds when it is not given; `false` when one failed.
 ///
 /// Without a browser or Node this skips and says so, except in an unattended run, where it fails.
@@ -25,10 +28,10 @@ pub fn run(root: &Path, binary: Option<&Path>, only: Option<&str>) -> anyhow::Re
         Some(binary) => root.join(binary),
         None => build(root)?,
     };
-    let mut arguments = vec!["--test", "--test-reporter=spec", "--test-concurrency=1"];
+    let mut arguments = vec!["--test", "--test-reporter=spec", "--test-concurrency=2"];
     let pattern = only.map(|only| format!("--test-name-pattern={only}"));
     arguments.extend(pattern.as_deref());
-    arguments.push("all.test.mjs");
+    arguments.extend(SUITES);
     let status = shell::command("node", &arguments, &root.join("e2e"))
         .env("TIMMY_BINARY", binary)
         .env("CHROMIUM", browser)

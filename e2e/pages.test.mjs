@@ -1,13 +1,9 @@
-// Every journey, in one process, with one browser and one house.
+// The journeys through the pages, in one process, with one browser and one house. Those of work run beside them.
 
 import "./journeys/login.mjs";
 import "./journeys/password.mjs";
 import "./journeys/talk.mjs";
 import "./journeys/thinking.mjs";
-import "./journeys/tasks.mjs";
-import "./journeys/approvals.mjs";
-import "./journeys/working.mjs";
-import "./journeys/router.mjs";
 import "./journeys/events.mjs";
 import "./journeys/phone.mjs";
 import "./journeys/plain.mjs";

@@ -5,3 +5,4 @@ import "./journeys/tasks.mjs";
 import "./journeys/approvals.mjs";
 import "./journeys/working.mjs";
 import "./journeys/router.mjs";
+import "./journeys/models.mjs";

@@ -16,7 +16,7 @@ pub const DOCUMENT: &str = "docs/performance.md";
 const METHOD: &str = include_str!("bench/method.md");
 
 /// A benchmark: its heading, and the command that repeats it alone.
-const BENCHES: [(&str, &str); 9] = [
+const BENCHES: [(&str, &str); 11] = [
     ("Durable appends", "cargo bench --package timmy-store --bench append -- 300000"),
     ("Start", "cargo bench --package timmy --bench house -- start"),
     ("Pages", "cargo bench --package timmy --bench house -- pages"),
@@ -24,6 +24,8 @@ const BENCHES: [(&str, &str); 9] = [
     ("Sandbox", "cargo bench --package timmy --bench house -- spawn"),
     ("Tasks", "cargo bench --package timmy --bench house -- tasks"),
     ("Router", "cargo bench --package timmy-llm --bench router"),
+    ("Gateway", "cargo bench --package timmy --bench house -- gateway"),
+    ("Pulls", "cargo bench --package timmy-llm --bench pull"),
     ("Local engine", "cargo bench --package timmy-engine --bench engine"),
     ("Memory", "cargo bench --package timmy --bench house -- memory"),
 ];

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::{e2e, fuzz, gen_docs, schemathesis, shell, tidy, toolservers};
+use crate::{e2e, fuzz, gen_docs, peers, schemathesis, shell, tidy, toolservers};
 
 /// What a step does: run a program, or call a check of this crate.
 enum Act {
@@ -12,6 +12,7 @@ enum Act {
     Generated,
     Browser,
     ToolServers,
+    Peers,
     Schemathesis,
     Fuzz,
 }
@@ -49,6 +50,7 @@ const STEPS: &[Step] = &[
 ];
 const BROWSER: Step = step("browser", "cargo xtask e2e", Act::Browser);
 const TOOL_SERVERS: Step = step("tool servers", "cargo xtask toolservers", Act::ToolServers);
+const PEERS: Step = step("peers", "cargo xtask peers", Act::Peers);
 const LONG: &[Step] = &[
     step(
         "long tests",
@@ -66,7 +68,7 @@ const LONG: &[Step] = &[
 
 /// Runs the steps and stops at the first that fails; `false` when one did.
 pub fn run(root: &Path, quick: bool, long: bool) -> bool {
-    let more: &[Step] = if quick { &[] } else { &[TOOL_SERVERS, BROWSER] };
+    let more: &[Step] = if quick { &[] } else { &[TOOL_SERVERS, PEERS, BROWSER] };
     let steps: Vec<&Step> = STEPS.iter().chain(more).chain(if long { LONG } else { &[] }).collect();
     let mut times = Vec::new();
     let all = Instant::now();
@@ -97,6 +99,7 @@ fn act(root: &Path, act: &Act) -> anyhow::Result<bool> {
         Act::Generated => gen_docs::run(root, Some(Path::new(BINARY)), true),
         Act::Browser => e2e::run(root, Some(Path::new(BINARY)), None),
         Act::ToolServers => toolservers::run(root),
+        Act::Peers => peers::run(root),
         Act::Schemathesis => schemathesis::run(root, Some(Path::new(BINARY)), None),
         Act::Fuzz => fuzz::run(root, None, None),
     }

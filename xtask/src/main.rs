@@ -14,6 +14,7 @@ mod e2e;
 mod finding;
 mod fuzz;
 mod gen_docs;
+mod peers;
 mod rust;
 mod schemathesis;
 mod shell;
@@ -21,6 +22,7 @@ mod status;
 mod tidy;
 mod toolservers;
 mod tree;
+mod venv;
 
 const USAGE: &str = "\
 cargo xtask tidy [--rules]         check the house rules; --rules lists them
@@ -34,6 +36,7 @@ cargo xtask bench [--only HEADING]  the benchmarks; all together write docs/perf
 cargo xtask schemathesis [--binary PATH] [--examples N]
                                    what the OpenAPI document says, asked of a real house
 cargo xtask toolservers            the official servers and clients of tools as live peers
+cargo xtask peers                  llama.cpp's server and OpenAI's client as live peers
 cargo xtask fuzz [--only TARGET] [--seconds N]
                                    the fuzz targets, each for N seconds
 cargo xtask freeze                 print the lines that freeze the migrations as they are";
@@ -66,6 +69,7 @@ fn run(arguments: &[String]) -> anyhow::Result<bool> {
         "e2e" => e2e::run(&root, flags.value("--binary").map(Path::new), flags.value("--only")),
         "schemathesis" => schemathesis::run(&root, flags.value("--binary").map(Path::new), flags.value("--examples")),
         "toolservers" => toolservers::run(&root),
+        "peers" => peers::run(&root),
         "fuzz" => fuzz::run(&root, flags.value("--only"), flags.value("--seconds")),
         "bench" => bench::run(&root, flags.value("--only")),
         "freeze" => {

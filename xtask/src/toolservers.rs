@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
-use crate::shell;
+use crate::{shell, venv};
 
 /// What of Python is installed, with versions.
 const WANTED: &str = "xtask/toolservers.txt";
@@ -22,7 +22,7 @@ const TESTS: [(&str, &str); 2] = [("timmy-tools", "mcp::live"), ("timmy", "tools
 ///
 /// Without Python or Node this skips and says so, except in an unattended run, where it fails.
 pub fn run(root: &Path) -> anyhow::Result<bool> {
-    let (venv, modules) = match python(root)?.and_then(|venv| Ok((venv, node(root)?))) {
+    let (venv, modules) = match venv::ready(root, "toolservers", WANTED)?.and_then(|venv| Ok((venv, node(root)?))) {
         Ok(places) => places,
         Err(why) if shell::unattended() => bail!("the live servers of tools cannot run: {why}"),
         Err(why) => {
@@ -42,31 +42,6 @@ pub fn run(root: &Path) -> anyhow::Result<bool> {
         }
     }
     Ok(true)
-}
-
-/// The folder with the installed Python package, or why there is none.
-fn python(root: &Path) -> anyhow::Result<Result<PathBuf, String>> {
-    let wanted = fs::read_to_string(root.join(WANTED)).with_context(|| format!("cannot read {WANTED}"))?;
-    let folder = root.join("target/tools/toolservers/python");
-    let mark = folder.join("installed.txt");
-    if fs::read_to_string(&mark).is_ok_and(|installed| installed == wanted) {
-        return Ok(Ok(folder));
-    }
-    if !shell::has("python3") {
-        return Ok(Err("python3 is not installed".to_owned()));
-    }
-    println!("toolservers: installing the Python package into {}", folder.display());
-    let path = folder.to_string_lossy();
-    if !shell::succeeds("python3", &["-m", "venv", "--clear", &path], root)? {
-        return Ok(Err("python3 -m venv failed; Debian and Ubuntu have it in python3-venv".to_owned()));
-    }
-    let pip = folder.join("bin/pip");
-    let install = ["install", "--quiet", "--disable-pip-version-check", "--requirement", WANTED];
-    if !shell::succeeds(&pip.to_string_lossy(), &install, root)? {
-        return Ok(Err("pip could not install it".to_owned()));
-    }
-    fs::write(mark, wanted).context("the installation cannot be marked")?;
-    Ok(Ok(folder))
 }
 
 /// The folder of the installed Node modules, or why there is none.

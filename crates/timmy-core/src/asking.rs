@@ -21,7 +21,7 @@ impl Ctx {
         span.fail("given_up");
         let manner = Manner { purpose, ..call.manner.clone() };
         // Who asks for a model by name gets that; else the model the owner gave the agent.
-        let own = if request.model.is_none() { self.model_of(AGENT).await } else { None };
+        let own = if request.model.is_none() { self.wish_of(AGENT).await } else { None };
         let with_own = own.map(|model| ChatRequest { model: Some(model), ..request.clone() });
         let request = with_own.as_ref().unwrap_or(request);
         let asked = self.cascade.complete(request, &Call { manner, ..call.clone() }).await;

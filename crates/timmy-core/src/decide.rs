@@ -93,7 +93,7 @@ fn carry_over(tx: &mut Tx<'_>, approval: &Approval, decision: &Decision) -> Resu
 }
 
 /// Does `act` with the task `id` for the owner, who came in through `through`. A yes is given to the question that
-/// waits about it, with all that this question asks for.
+/// waits about it, with all that this question asks for; what shows an exact plan is not answered from here.
 ///
 /// # Errors
 /// When there is no such task, when state, time or password forbids it, or when the store fails.
@@ -122,6 +122,7 @@ pub async fn act_with(
         let subject = Subject::task(id.to_string());
         let waiting = app.ctx.store.read(move |r| r.approval_pending(&subject)).await.map_err(|e| e.problem())?;
         if let Some(waiting) = waiting {
+            waiting.answered_by_its_task().map_err(|refusal| refusal.problem())?;
             decide_with(app, waiting.id, Decision::by_owner(Act::Approve, through, None), proof).await?;
             return app.queue.get(id).await;
         }

@@ -93,10 +93,7 @@ fn told(clock: &dyn Clock, task: &Task, order: &Order) -> String {
     if order.priority != Priority::Normal {
         text.push_str(&format!(", {} priority", order.priority));
     }
-    text.push_str(&format!(
-        ".\n\nIt is task {0}: [/tasks/{0}](/tasks/{0}). Veto it there if you did not mean it.",
-        task.id
-    ));
+    text.push_str(&format!(".\n\n{}", intent::receipt(task.id)));
     text
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
-use timmy_domain::model::advice::{Fit, Measured, fit, memory_bytes};
+use timmy_domain::model::advice::{Fit, Measured, fit, memory_bytes, tenths_of_tokens};
 use timmy_domain::model::catalogue::{CATALOGUE, Entry};
 use timmy_domain::model::{Assignment, Model, ModelFormat, ModelRole, is_name};
 use timmy_domain::text::{cut, one_line};
@@ -18,9 +18,12 @@ use crate::ctx::Ctx;
 
 use files::Found;
 use pulls::Pulls;
+use speed::{Meter, Speeds};
 
 pub mod files;
+mod order;
 pub mod pulls;
+pub mod speed;
 
 /// The folder of models inside the home.
 pub const FOLDER: &str = "models";
@@ -79,6 +82,8 @@ pub struct Offer {
     pub sha256: &'static str,
     /// How it fits this machine.
     pub fit: Fit,
+    /// Tenths of a token that it can write here in a second at most; 0 while that is not known.
+    pub tenths_of_tokens_per_second: u64,
     /// Whether a model of that name is registered.
     pub installed: bool,
     /// Bytes of it that came before.
@@ -99,6 +104,7 @@ pub struct Library {
     ctx: Ctx,
     user_home: Option<PathBuf>,
     aside: Arc<Mutex<BTreeMap<String, Aside>>>,
+    meter: Meter,
     /// Those that are being fetched.
     pub pulls: Pulls,
 }
@@ -108,7 +114,8 @@ impl Library {
     #[must_use]
     pub fn new(ctx: Ctx, user_home: Option<PathBuf>) -> Self {
         let folder = folder(&ctx);
-        Self { pulls: Pulls::new(ctx.clone(), folder), ctx, user_home, aside: Arc::default() }
+        let pulls = Pulls::new(ctx.clone(), folder);
+        Self { pulls, ctx, user_home, aside: Arc::default(), meter: Meter::default() }
     }
 
     /// Where the files lie.
@@ -325,24 +332,22 @@ impl Library {
         self.aside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the machine has for models. `speed` also measures how fast its disk reads, which takes a moment.
-    pub async fn measured(&self, speed: bool) -> Measured {
-        let folder = self.folder();
+    /// What the machine has for models, and what is known of how fast it is. Nothing waits for that: it is measured
+    /// beside, from the first time on that somebody asks.
+    pub async fn measured(&self) -> (Measured, Speeds) {
+        let folder = self.folder().parent().map(PathBuf::from).unwrap_or_default();
+        let speeds = self.meter.look(&self.ctx, folder.clone());
         let measured = tokio::task::spawn_blocking(move || {
-            let home = folder.parent().unwrap_or(&folder);
-            let machine = timmy_tools::machine::measure(home);
+            let machine = timmy_tools::machine::measure(&folder);
             Measured {
                 memory_bytes: machine.memory_total_bytes.unwrap_or(0),
                 available_bytes: machine.memory_available_bytes.unwrap_or(0),
                 disk_free_bytes: machine.disk_free_bytes.unwrap_or(0),
-                disk_read_bytes_per_second: if speed {
-                    timmy_tools::machine::disk_read_bytes_per_second(home).unwrap_or(0)
-                } else {
-                    0
-                },
+                disk_read_bytes_per_second: speeds.disk_read_bytes_per_second,
+                memory_read_bytes_per_second: speeds.memory_read_bytes_per_second,
             }
         });
-        measured.await.unwrap_or_default()
+        (measured.await.unwrap_or_default(), speeds)
     }
 
     /// The catalogue beside what this machine makes of it.
@@ -359,6 +364,7 @@ impl Library {
 fn offer(entry: &Entry, machine: Measured, installed: &[String], folder: &std::path::Path) -> Offer {
     let (bytes, sha256) = entry.source.map_or((0, ""), |s| (s.bytes, s.sha256));
     let installed = installed.iter().any(|name| name == entry.name);
+    let fit = fit(bytes, installed, machine);
     Offer {
         name: entry.name,
         family: entry.family,
@@ -370,7 +376,8 @@ fn offer(entry: &Entry, machine: Measured, installed: &[String], folder: &std::p
         bytes,
         memory_bytes: if bytes == 0 { 0 } else { memory_bytes(bytes) },
         sha256,
-        fit: fit(bytes, installed, machine),
+        fit,
+        tenths_of_tokens_per_second: tenths_of_tokens(bytes, fit, machine),
         installed,
         bytes_here: if sha256.is_empty() { 0 } else { timmy_llm::pull::unfinished_bytes(folder, sha256) },
     }

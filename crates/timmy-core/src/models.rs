@@ -1,10 +1,12 @@
 //! Looks after the providers of models: one that was down at boot is found when it comes up.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use timmy_domain::NewEvent;
 use timmy_domain::bus::Pattern;
 use timmy_domain::event::{ProviderDown, ProviderUp};
+use timmy_domain::model::{Model, ModelFormat};
 
 use crate::clock::BoxFuture;
 use crate::ctx::Ctx;
@@ -17,6 +19,8 @@ pub const PROBE_SECONDS: u64 = 15;
 const PROBE_MS: u64 = 3_000;
 /// Names of models in one event.
 const MODELS_MAX: usize = 20;
+/// The provider that runs model files.
+const ENGINE: &str = "engine";
 
 /// Asks each provider whether it is there, again and again. Costs no tokens.
 pub struct Prober;
@@ -26,6 +30,7 @@ pub struct Prober;
 /// # Errors
 /// When the store cannot write.
 pub(crate) async fn look(ctx: &Ctx) -> Result<(), Fault> {
+    tell_files(ctx).await?;
     let changes = ctx.cascade.probe_all(Duration::from_millis(PROBE_MS)).await;
     let mut events = Vec::new();
     for change in changes {
@@ -40,6 +45,31 @@ pub(crate) async fn look(ctx: &Ctx) -> Result<(), Fault> {
         ctx.store.append(events).await?;
     }
     crate::router::save(ctx).await
+}
+
+/// Tells whoever runs model files where those lie that the owner registered.
+async fn tell_files(ctx: &Ctx) -> Result<(), Fault> {
+    let models = ctx.store.read_here(|r| r.models(None)).await?;
+    ctx.cascade.rules().files.set(models.into_iter().filter(|model| model.active).filter_map(file));
+    Ok(())
+}
+
+/// The name and place of a model that is one file; nothing for any other.
+fn file(model: Model) -> Option<(String, PathBuf)> {
+    (model.format == ModelFormat::Gguf && !model.path.is_empty()).then(|| (model.name, PathBuf::from(model.path)))
+}
+
+impl Ctx {
+    /// What a call asks for that names no model: the one the owner gave to `agent`. A file is run by the engine,
+    /// whoever else is there; any other model is asked of those who have it.
+    pub(crate) async fn wish_of(&self, agent: &'static str) -> Option<String> {
+        // Without an answer of the store the usual model does the work.
+        let model = self.store.read_here(move |r| r.model_of(agent)).await.ok().flatten()?;
+        let name = model.name.clone();
+        let Some((_, path)) = file(model) else { return Some(name) };
+        self.cascade.rules().files.put(name.clone(), path);
+        Some(format!("{ENGINE}/{name}"))
+    }
 }
 
 impl Prober {
@@ -63,7 +93,8 @@ impl Reconciler for Prober {
     }
 
     fn wakes_on(&self) -> Vec<Pattern> {
-        Vec::new()
+        // A model that came or went is known at once.
+        ["model.registered", "model.removed", "model.switched"].map(|name| Pattern::Exact(name.to_owned())).into()
     }
 
     fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Result<Found, Fault>> {

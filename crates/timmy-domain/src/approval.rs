@@ -178,6 +178,11 @@ pub enum Refusal {
         /// Seconds until a yes counts.
         seconds: u64,
     },
+    /// The yes was meant for the task, and the question shows an exact plan.
+    PlanUnseen {
+        /// The question.
+        id: ApprovalId,
+    },
 }
 
 impl Refusal {
@@ -208,6 +213,11 @@ impl Refusal {
                 "Read it once more and approve it then, or reject it now.",
             )
             .retry_after(*seconds),
+            Self::PlanUnseen { id } => Problem::conflict(
+                "plan_unseen",
+                "It asks for a yes to one exact plan, so it is decided where the plan is shown. Nothing was changed.",
+                format!("Read and decide it at /approvals#a-{id}, or with `timmy approvals show {id}`."),
+            ),
         }
     }
 }
@@ -349,6 +359,15 @@ impl Approval {
     #[must_use]
     pub fn needs_step_up(&self) -> bool {
         self.risk.band == Band::StepUp
+    }
+
+    /// Whether a yes to the task it is about answers it too. What binds an exact plan is answered only where the plan
+    /// is shown; a plan that cannot be read any more is one all the same. This is the one place that says so.
+    ///
+    /// # Errors
+    /// [`Refusal::PlanUnseen`] when it has a plan.
+    pub const fn answered_by_its_task(&self) -> Result<(), Refusal> {
+        if self.plan_hash.is_some() { Err(Refusal::PlanUnseen { id: self.id }) } else { Ok(()) }
     }
 
     /// Where `act` by `by` leads at `now`.

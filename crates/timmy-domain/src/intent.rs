@@ -1,14 +1,19 @@
 //! What the owner wants done with the list of tasks, read from a sentence of his: a pure function over words.
 //!
 //! Only an order that stands at the beginning of a message of one line counts, in the owner's own words: what is
-//! quoted, asked, denied, supposed or told is left alone. A sentence that is missed costs a second one; a task nobody
+//! quoted, asked, denied, supposed or told is left alone. What is to be done may stand in quotation marks; the words
+//! that order it may not. A sentence that is missed costs a second one; a task nobody
 //! wanted costs trust, so whatever is in doubt is no order.
 
 use time::UtcOffset;
 
-use crate::Timestamp;
+use crate::message::{Message, Speaker};
 use crate::task::Priority;
+use crate::thought::Place;
+use crate::{TaskId, Timestamp};
 
+mod list;
+mod remind;
 mod when;
 mod words;
 
@@ -54,6 +59,8 @@ pub struct Order {
 
 /// Words before an order that do not change it.
 const POLITE: &[&[&str]] = &[
+    &["would", "you", "mind"],
+    &["do", "you", "mind"],
     &["i", "would", "like", "you", "to"],
     &["i", "want", "you", "to"],
     &["i", "need", "you", "to"],
@@ -71,6 +78,8 @@ const POLITE: &[&[&str]] = &[
     &["okay"],
     &["timmy"],
     &["please"],
+    &["pls"],
+    &["plz"],
     &["kindly"],
     &["also"],
     &["and"],
@@ -80,32 +89,7 @@ const POLITE: &[&[&str]] = &[
     &["quickly"],
 ];
 /// Of these, what makes a question of an order.
-const ASKING: [&str; 4] = ["can", "could", "would", "will"];
-/// What a task is called.
-const THING: &[&[&str]] = &[
-    &["action", "item"],
-    &["to", "do", "item"],
-    &["to-do", "item"],
-    &["todo", "item"],
-    &["to-do"],
-    &["todo"],
-    &["task"],
-];
-/// Where tasks stand.
-const PLACE: &[&[&str]] = &[
-    &["task", "queue"],
-    &["work", "queue"],
-    &["queue"],
-    &["task", "list"],
-    &["tasklist"],
-    &["to", "do", "list"],
-    &["to-do", "list"],
-    &["todo", "list"],
-    &["to-dos"],
-    &["todos"],
-    &["tasks"],
-    &["backlog"],
-];
+const ASKING: [&str; 5] = ["can", "could", "would", "will", "do"];
 /// Words that name nothing by themselves.
 const EMPTY: [&str; 19] = [
     "task",
@@ -128,17 +112,15 @@ const EMPTY: [&str; 19] = [
     "of",
     "about",
 ];
-/// What makes a question of "remind me …".
-const QUESTION: [&str; 9] = ["what", "how", "why", "who", "when", "where", "which", "whether", "if"];
-
 /// The order in `text`, said at `now` where the clock is `offset` from UTC; `None` when it holds none.
 #[must_use]
 pub fn order(text: &str, now: Timestamp, offset: UtcOffset) -> Option<Order> {
     let text = text.trim();
-    if text.chars().count() > ORDER_CHARS_MAX || text.lines().count() != 1 || words::is_quoted(text) {
+    if text.chars().count() > ORDER_CHARS_MAX || text.lines().count() != 1 || words::begins_quoted(text) {
         return None;
     }
-    let all = split(text);
+    let mut all = split(text);
+    words::as_order(&mut all);
     let mut rest: &[Word<'_>] = &all;
     let mut asked_politely = false;
     while let Some(next) = POLITE.iter().find_map(|phrase| words::after(rest, phrase)) {
@@ -151,11 +133,12 @@ pub fn order(text: &str, now: Timestamp, offset: UtcOffset) -> Option<Order> {
     }
     let clock = when::Clock { now, offset };
     let (early, rest) = match when::at_start(rest, clock) {
-        Some((due, after)) => (Some(due), after),
+        Some((due, after)) => (Some(due), words::after(after, &["please"]).unwrap_or(after)),
         None => (None, rest),
     };
-    let said = remind(rest).or_else(|| add(rest)).or_else(|| put(rest)).or_else(|| schedule(rest, clock))?;
-    finish(text, &said, early, clock)
+    let said = remind::read(rest, clock).or_else(|| list::read(rest, clock))?;
+    let head = said.what.first().and_then(|first| text.get(..first.from))?;
+    (!words::is_quoted(head)).then(|| finish(text, &said, early, clock)).flatten()
 }
 
 /// What was found: who, the words that say what, and how soon.
@@ -168,127 +151,6 @@ struct Said<'w, 'a> {
     tail: &'w [Word<'a>],
 }
 
-/// "remind me to …", "set a reminder for …", "don't let me forget to …".
-fn remind<'w, 'a>(rest: &'w [Word<'a>]) -> Option<Said<'w, 'a>> {
-    let heads: &[&[&str]] = &[
-        &["remind", "me"],
-        &["set", "a", "reminder"],
-        &["set", "me", "a", "reminder"],
-        &["add", "a", "reminder"],
-        &["create", "a", "reminder"],
-        &["make", "a", "reminder"],
-        &["don't", "let", "me", "forget"],
-        &["do", "not", "let", "me", "forget"],
-        &["don't", "forget", "to", "remind", "me"],
-        &["make", "sure", "i", "don't", "forget"],
-        &["make", "sure", "to", "remind", "me"],
-    ];
-    let what = heads.iter().find_map(|head| words::after(rest, head))?;
-    let first = what.first()?;
-    let about = first.low == "about" || first.low == "of";
-    let next = if about { what.get(1)? } else { first };
-    (!QUESTION.contains(&next.low.as_str())).then_some(Said {
-        who: Who::Owner,
-        what,
-        priority: None,
-        waits: false,
-        tail: &[],
-    })
-}
-
-/// "add a task to …", "new urgent task: …", "todo: …".
-fn add<'w, 'a>(rest: &'w [Word<'a>]) -> Option<Said<'w, 'a>> {
-    let verbs = ["add", "create", "make", "open", "file", "submit", "enter", "queue"];
-    let verb = verbs.iter().find_map(|verb| words::after(rest, &[verb]));
-    let mut at = verb.unwrap_or(rest);
-    for article in [&["a"][..], &["an"], &["another"], &["one", "more"], &["me", "a"], &["up", "a"]] {
-        if let Some(next) = words::after(at, article).filter(|_| verb.is_some()) {
-            at = next;
-            break;
-        }
-    }
-    at = words::after(at, &["new"]).unwrap_or(at);
-    let mut priority = None;
-    if let Some((found, next)) = words::priority_at(at) {
-        (priority, at) = (Some(found), next);
-    }
-    let thing = THING.iter().find_map(|thing| words::after(at, thing))?;
-    // Without a verb it has to read as a heading: "task: …", "new task: …".
-    let before = rest.len() - thing.len();
-    let heading = before.checked_sub(1).and_then(|at| rest.get(at)).is_some_and(|word| word.ends == Some(':'));
-    if verb.is_none() && !heading {
-        return None;
-    }
-    let (mine, thing) = match [&["for", "me"][..], &["to", "my", "list"], &["on", "my", "list"]]
-        .iter()
-        .find_map(|phrase| words::after(thing, phrase))
-    {
-        Some(next) => (true, next),
-        None => (false, thing),
-    };
-    let thing =
-        [&["to", "the", "queue"][..], &["to", "your", "queue"], &["to", "the", "list"], &["to", "your", "list"]]
-            .iter()
-            .find_map(|phrase| words::after(thing, phrase))
-            .unwrap_or(thing);
-    // "add a task queue page" is about something else.
-    let first = thing.first()?;
-    let joined =
-        ["to", "for", "that", "called", "named", "titled", "about", "by", "at", "on", "in", "tomorrow", "today"];
-    let marked = before > 0 && rest.get(rest.len() - thing.len() - 1).is_some_and(|word| word.ends.is_some());
-    if !(heading || marked || joined.contains(&first.low.as_str())) {
-        return None;
-    }
-    let who = if mine { Who::Owner } else { Who::Timmy };
-    Some(Said { who, what: thing, priority, waits: false, tail: &[] })
-}
-
-/// "put … on the task list", "add … to your queue", "queue up …".
-fn put<'w, 'a>(rest: &'w [Word<'a>]) -> Option<Said<'w, 'a>> {
-    if let Some(what) = words::after(rest, &["queue", "up"]) {
-        return Some(Said { who: Who::Timmy, what, priority: None, waits: false, tail: &[] });
-    }
-    let body = ["add", "put", "enter", "note", "write"].iter().find_map(|verb| words::after(rest, &[verb]))?;
-    for from in 1..body.len() {
-        let tail = body.get(from..)?;
-        let Some(at) = ["to", "on", "in", "into", "onto"].iter().find_map(|word| words::after(tail, &[word])) else {
-            continue;
-        };
-        let Some((mine, at)) = [("the", false), ("your", false), ("our", false), ("my", true)]
-            .iter()
-            .find_map(|(word, mine)| words::after(at, &[word]).map(|next| (*mine, next)))
-        else {
-            continue;
-        };
-        let place = PLACE.iter().find_map(|place| words::after(at, place));
-        let place =
-            place.or_else(|| words::after(at, &["list"]).filter(|_| mine || at.len() == 1 && tail[1].low == "your"));
-        let Some(behind) = place else { continue };
-        // What comes behind it may only say when, or how soon.
-        if !behind.is_empty() && !when::is_only_that(behind) && words::priority_at_end(behind).is_none() {
-            continue;
-        }
-        let who = if mine { Who::Owner } else { Who::Timmy };
-        return Some(Said { who, what: body.get(..from)?, priority: None, waits: false, tail: behind });
-    }
-    None
-}
-
-/// "schedule a … for Friday".
-fn schedule<'w, 'a>(rest: &'w [Word<'a>], clock: when::Clock) -> Option<Said<'w, 'a>> {
-    let what = words::after(rest, &["schedule"])?;
-    let first = what.first()?;
-    let article = ["a", "an", "the", "my", "our", "another"].contains(&first.low.as_str());
-    // Without an article only a time makes an order of it: "schedule looks wrong" is none.
-    (article || when::at_end(what, clock).is_some()).then_some(Said {
-        who: Who::Timmy,
-        what,
-        priority: None,
-        waits: true,
-        tail: &[],
-    })
-}
-
 /// The order, with time and urgency taken out of what is to be done.
 fn finish(text: &str, said: &Said<'_, '_>, early: Option<Due>, clock: when::Clock) -> Option<Order> {
     let late = when::at_end(said.tail, clock);
@@ -298,16 +160,17 @@ fn finish(text: &str, said: &Said<'_, '_>, early: Option<Due>, clock: when::Cloc
     let mut priority = said.priority.or(soon);
     for _ in 0..4 {
         let before = what.len();
-        if let Some((found, rest)) = when::at_end(what, clock) {
+        if let Some((found, rest)) = when::at_start(what, clock) {
             due = due.or(Some(found));
+            what = rest;
+        }
+        // A second time belongs to what is to be done: "tomorrow … that the guests arrive at 11".
+        if let Some((found, rest)) = when::at_end(what, clock).filter(|_| due.is_none()) {
+            due = Some(found);
             what = rest;
         }
         if let Some((found, rest)) = words::priority_at_end(what) {
             priority = priority.or(Some(found));
-            what = rest;
-        }
-        if let Some((found, rest)) = when::at_start(what, clock) {
-            due = due.or(Some(found));
             what = rest;
         }
         while let Some(rest) = ["to", "that", "for", "about", "of", "called", "named", "titled"]
@@ -322,7 +185,9 @@ fn finish(text: &str, said: &Said<'_, '_>, early: Option<Due>, clock: when::Cloc
     }
     let names = what.iter().any(|word| !EMPTY.contains(&word.low.as_str()));
     let (first, last) = (what.first()?, what.last()?);
-    let raw = text.get(first.from..last.to)?.trim_matches(|c: char| c.is_whitespace() || ".,;:!?-–—\"'".contains(c));
+    let raw = words::unquoted(
+        text.get(first.from..last.to)?.trim_matches(|c: char| c.is_whitespace() || ".,;:!?-–—".contains(c)),
+    );
     if !names || raw.chars().filter(|c| c.is_alphanumeric()).count() < 2 {
         return None;
     }
@@ -335,6 +200,25 @@ fn finish(text: &str, said: &Said<'_, '_>, early: Option<Due>, clock: when::Cloc
         waits: said.waits && due.is_some(),
         due,
     })
+}
+
+/// The last paragraph of the answer to an order: which task it became, and how that is taken back.
+#[must_use]
+pub fn receipt(task: TaskId) -> String {
+    format!(
+        "It is task {task}, at /tasks/{task}. If you did not mean it, veto it there or with `timmy task veto {task}`."
+    )
+}
+
+/// The task that an order became, when `message` is the answer that says so.
+#[must_use]
+pub fn made(message: &Message) -> Option<TaskId> {
+    if message.speaker != Speaker::Timmy || message.place != Some(Place::Reflex) {
+        return None;
+    }
+    let last = message.content.rsplit("\n\n").next()?;
+    let id: TaskId = last.strip_prefix("It is task ")?.split(',').next()?.parse().ok()?;
+    (last == receipt(id)).then_some(id)
 }
 
 /// Whether `text` asks about the list of tasks, so that whoever answers should know how it stands.

@@ -1,8 +1,9 @@
 //! Products with 8-bit weights (Q8_0) on the bytes as they lie in the file, without a copy in another order.
 //!
 //! A block is 34 bytes: a 16-bit scale and 32 signed bytes. The other side is cut into blocks of 32 with their own
-//! scale, as every implementation of the format does. Each row is walked through from its first byte to its last: what
-//! limits these products is the memory, which brings bytes in their order twice as fast as in four rows side by side.
+//! scale, as every implementation of the format does. For one input each row is walked through from its first byte to
+//! its last: what limits these products is the memory, which brings bytes in their order twice as fast as in four rows
+//! side by side. Of many inputs four are held against two rows, so that what was fetched is used several times.
 //! The wide instructions come from `pulp`, which asks the processor once and is safe to call.
 
 use core::arch::x86_64::{__m256, __m256i};
@@ -18,6 +19,8 @@ const BLOCK_BYTES: usize = 34;
 const GROUP: usize = 8;
 /// Inputs that a row is held against together.
 const TOGETHER: usize = 4;
+/// Rows that several inputs are held against together.
+const PAIR: usize = 2;
 /// Rows below which handing work to other threads costs more than it brings.
 const PARALLEL_ROWS_MIN: usize = 256;
 
@@ -107,10 +110,13 @@ fn cut(input: &[f32]) -> Cut {
     let mut scales = Vec::with_capacity(blocks.len());
     let mut numbers = Vec::with_capacity(blocks.len());
     for block in blocks {
-        let mut most = 0.0_f32;
-        for number in block {
-            most = if number.abs() > most { number.abs() } else { most };
+        let mut lanes = [0.0_f32; 8];
+        for eight in block.as_chunks::<8>().0 {
+            for lane in 0..8 {
+                lanes[lane] = if eight[lane].abs() > lanes[lane] { eight[lane].abs() } else { lanes[lane] };
+            }
         }
+        let most = lanes.iter().copied().fold(0.0, f32::max);
         let scale = most / 127.0;
         let inverse = if most > 0.0 { 127.0 / most } else { 0.0 };
         scales.push(half::f16::from_f32(scale).to_f32());
@@ -138,18 +144,45 @@ impl pulp::NullaryFnOnce for Rows<'_> {
 
     #[inline(always)]
     fn call(self) {
-        let rows = self.bytes.chunks_exact(self.row_bytes);
-        for (row, turned) in rows.zip(self.turned.chunks_exact_mut(self.cuts.len())) {
-            let (blocks, _) = row.as_chunks::<BLOCK_BYTES>();
-            let (cuts, cuts_rest) = self.cuts.as_chunks::<TOGETHER>();
-            let (turned, turned_rest) = turned.as_chunks_mut::<TOGETHER>();
-            for (cuts, turned) in cuts.iter().zip(turned) {
-                *turned = products(self.simd, blocks, cuts);
+        let count = self.cuts.len();
+        if count < TOGETHER {
+            for (row, turned) in self.bytes.chunks_exact(self.row_bytes).zip(self.turned.chunks_exact_mut(count)) {
+                walk::<1, 2>(self.simd, [row], self.cuts, turned);
             }
-            for (cut, turned) in cuts_rest.iter().zip(turned_rest) {
-                let [product] = products(self.simd, blocks, std::array::from_ref(cut));
-                *turned = product;
-            }
+            return;
+        }
+        let mut bytes = self.bytes.chunks_exact(PAIR * self.row_bytes);
+        let mut turned = self.turned.chunks_exact_mut(PAIR * count);
+        for (pair, turned) in (&mut bytes).zip(&mut turned) {
+            let (first, second) = pair.split_at(self.row_bytes);
+            walk::<PAIR, 1>(self.simd, [first, second], self.cuts, turned);
+        }
+        let turned = turned.into_remainder();
+        if !turned.is_empty() {
+            walk::<1, 2>(self.simd, [bytes.remainder()], self.cuts, turned);
+        }
+    }
+}
+
+/// Some rows times all inputs; `turned` takes the products of the first row, then of the next.
+#[inline(always)]
+fn walk<const ROWS: usize, const SUMS: usize>(simd: V3, rows: [&[u8]; ROWS], cuts: &[Cut], turned: &mut [f32]) {
+    let mut blocks: [&[[u8; BLOCK_BYTES]]; ROWS] = [&[]; ROWS];
+    for row in 0..ROWS {
+        blocks[row] = rows[row].as_chunks::<BLOCK_BYTES>().0;
+    }
+    let (fours, rest) = cuts.as_chunks::<TOGETHER>();
+    for (place, cuts) in fours.iter().enumerate() {
+        let found = products::<ROWS, TOGETHER, SUMS>(simd, &blocks, cuts);
+        for (row, found) in found.iter().enumerate() {
+            let start = row * (turned.len() / ROWS) + place * TOGETHER;
+            turned[start..start + TOGETHER].copy_from_slice(found);
+        }
+    }
+    for (place, cut) in rest.iter().enumerate() {
+        let found = products::<ROWS, 1, SUMS>(simd, &blocks, std::array::from_ref(cut));
+        for (row, [found]) in found.into_iter().enumerate() {
+            turned[row * (turned.len() / ROWS) + fours.len() * TOGETHER + place] = found;
         }
     }
 }
@@ -164,47 +197,87 @@ fn scale(block: &[u8; BLOCK_BYTES]) -> f32 {
     f32::from_bits(size.to_bits() | (bits & 0x8000) << 16)
 }
 
-/// One row times some inputs.
+/// Some rows times some inputs. With one row and one input there are two sums, so that one addition need not wait for
+/// the other. Every place is known to the compiler but that of the group, so that the sums stay in registers.
 #[inline(always)]
-fn products<const INPUTS: usize>(simd: V3, blocks: &[[u8; BLOCK_BYTES]], cuts: &[Cut; INPUTS]) -> [f32; INPUTS] {
-    // Two sums for each input, so that one addition need not wait for the other.
-    let mut sums = [[simd.avx._mm256_setzero_ps(); 2]; INPUTS];
-    let (groups, rest) = blocks.as_chunks::<GROUP>();
-    for (place, group) in groups.iter().enumerate() {
-        let mut own = [0.0; GROUP];
-        for block in 0..GROUP {
-            own[block] = scale(&group[block]);
+fn products<const ROWS: usize, const INPUTS: usize, const SUMS: usize>(
+    simd: V3,
+    rows: &[&[[u8; BLOCK_BYTES]]; ROWS],
+    cuts: &[Cut; INPUTS],
+) -> [[f32; INPUTS]; ROWS] {
+    let mut sums = [[[simd.avx._mm256_setzero_ps(); SUMS]; INPUTS]; ROWS];
+    let whole = rows[0].len() / GROUP;
+    for place in 0..whole {
+        let mut blocks: [&[[u8; BLOCK_BYTES]; GROUP]; ROWS] = [&rows[0].as_chunks().0[place]; ROWS];
+        for row in 1..ROWS {
+            blocks[row] = &rows[row].as_chunks().0[place];
         }
-        let mut scales = [own; INPUTS];
+        let mut numbers: [&[[i8; BLOCK]; GROUP]; INPUTS] = [&cuts[0].numbers.as_chunks().0[place]; INPUTS];
+        let mut scales = [[[0.0; GROUP]; INPUTS]; ROWS];
         for input in 0..INPUTS {
-            let others = &cuts[input].scales[place * GROUP..(place + 1) * GROUP];
-            for block in 0..GROUP {
-                scales[input][block] *= others[block];
-            }
+            numbers[input] = &cuts[input].numbers.as_chunks().0[place];
         }
-        for block in 0..GROUP {
-            let weights = pulp::cast(bytes_of(&group[block]));
+        for row in 0..ROWS {
+            let own = group_scales(blocks[row]);
             for input in 0..INPUTS {
-                let numbers = &cuts[input].numbers[place * GROUP..(place + 1) * GROUP][block];
-                let sum = &mut sums[input][block % 2];
-                *sum = add_block(simd, weights, numbers, scales[input][block], *sum);
+                let others: &[f32; GROUP] = &cuts[input].scales.as_chunks().0[place];
+                for block in 0..GROUP {
+                    scales[row][input][block] = own[block] * others[block];
+                }
+            }
+        }
+        for pair in 0..GROUP / 2 {
+            for half in 0..2 {
+                let block = 2 * pair + half;
+                for row in 0..ROWS {
+                    let weights = pulp::cast(bytes_of(&blocks[row][block]));
+                    for input in 0..INPUTS {
+                        let sum = &mut sums[row][input][half % SUMS];
+                        *sum = add_block(simd, weights, &numbers[input][block], scales[row][input][block], *sum);
+                    }
+                }
             }
         }
     }
-    let first = groups.len() * GROUP;
-    for (place, block) in rest.iter().enumerate() {
+    let mut products = [[0.0; INPUTS]; ROWS];
+    for row in 0..ROWS {
         for input in 0..INPUTS {
-            let (scales, numbers) = (&cuts[input].scales[first..], &cuts[input].numbers[first..]);
-            let scale = scale(block) * scales[place];
-            sums[input][0] = add_block(simd, pulp::cast(bytes_of(block)), &numbers[place], scale, sums[input][0]);
+            products[row][input] = summed(simd, rows[row], whole * GROUP, &cuts[input], sums[row][input]);
         }
-    }
-    let mut products = [0.0; INPUTS];
-    for input in 0..INPUTS {
-        let lanes: [f32; 8] = pulp::cast(simd.avx._mm256_add_ps(sums[input][0], sums[input][1]));
-        products[input] = lanes.iter().sum();
     }
     products
+}
+
+/// What the sums come to, with the blocks from `first` on, which fill no group.
+#[inline(always)]
+fn summed<const SUMS: usize>(
+    simd: V3,
+    blocks: &[[u8; BLOCK_BYTES]],
+    first: usize,
+    cut: &Cut,
+    sums: [__m256; SUMS],
+) -> f32 {
+    let mut sum = sums[0];
+    for other in &sums[1..] {
+        sum = simd.avx._mm256_add_ps(sum, *other);
+    }
+    for (place, block) in blocks.iter().enumerate().skip(first) {
+        let scale = scale(block) * cut.scales[place];
+        sum = add_block(simd, pulp::cast(bytes_of(block)), &cut.numbers[place], scale, sum);
+    }
+    let lanes: [f32; 8] = pulp::cast(sum);
+    let fours = [lanes[0] + lanes[4], lanes[1] + lanes[5], lanes[2] + lanes[6], lanes[3] + lanes[7]];
+    (fours[0] + fours[2]) + (fours[1] + fours[3])
+}
+
+/// The scales of a group of blocks.
+#[inline(always)]
+fn group_scales(blocks: &[[u8; BLOCK_BYTES]; GROUP]) -> [f32; GROUP] {
+    let mut scales = [0.0; GROUP];
+    for block in 0..GROUP {
+        scales[block] = scale(&blocks[block]);
+    }
+    scales
 }
 
 #[inline(always)]

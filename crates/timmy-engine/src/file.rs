@@ -16,6 +16,10 @@ use crate::room::{PAGE_BYTES, Piece, Room, Shelf};
 
 /// Most bytes asked of the disk at once.
 const READ_BYTES_MAX: usize = 16 << 20;
+/// Parts of a large read that are asked for at once.
+const PARTS: usize = 4;
+/// The least bytes of a part that are worth a thread.
+const PART_BYTES_MIN: usize = 512 << 10;
 
 /// A model file that is open, and what its header says.
 pub(crate) struct ModelFile {
@@ -81,7 +85,7 @@ impl ModelFile {
         self.read_bytes.fetch_add(bytes as u64, Ordering::Relaxed);
         let skew = usize::try_from(offset % PAGE_BYTES as u64).unwrap_or(0);
         let length = (skew + bytes).next_multiple_of(PAGE_BYTES);
-        let place = room.place(length);
+        let place = room.place(length)?;
         let from = offset - skew as u64;
         if through == Through::Past
             && let Some(direct) = self.direct.as_ref().filter(|_| self.direct_works.load(Ordering::Relaxed))
@@ -107,10 +111,8 @@ impl ModelFile {
     /// memory comes from there and goes back.
     fn piece(&self, offset: u64, bytes: usize, through: Through, shelf: Option<&Shelf>) -> Result<Piece, EngineError> {
         let mut room = shelf.map(|shelf| shelf.take(bytes + 2 * PAGE_BYTES)).unwrap_or_default();
-        room.place(bytes + 2 * PAGE_BYTES);
-        let lent = self.range(offset, bytes, through, &mut room)?.as_ptr();
-        // Where the lent bytes begin behind the start of the place.
-        let skew = (lent as usize) % PAGE_BYTES;
+        self.range(offset, bytes, through, &mut room)?;
+        let skew = usize::try_from(offset % PAGE_BYTES as u64).unwrap_or(0);
         Ok(Piece::new(room, shelf.cloned(), skew, bytes))
     }
 
@@ -140,8 +142,31 @@ impl ModelFile {
     }
 }
 
-/// Fills `place` from `from`, in large reads, until at least `needed` bytes are there.
+/// Fills `place` from `from` until at least `needed` bytes are there. What is large is asked for in several parts at
+/// once: a disk that is asked for one thing at a time gives half of what it could.
 fn fill(file: &File, from: u64, needed: usize, place: &mut [u8]) -> std::io::Result<()> {
+    if needed < PARTS * PART_BYTES_MIN {
+        return fill_part(file, from, needed, place);
+    }
+    let part = place.len().div_ceil(PARTS).next_multiple_of(PAGE_BYTES);
+    std::thread::scope(|scope| {
+        let parts = place.chunks_mut(part).enumerate().map(|(number, place)| {
+            let start = number * part;
+            let needed = needed.saturating_sub(start).min(part);
+            std::thread::Builder::new()
+                .name("engine-part".to_owned())
+                .spawn_scoped(scope, move || fill_part(file, from + start as u64, needed, place))
+        });
+        let parts = parts.collect::<Result<Vec<_>, _>>()?;
+        parts.into_iter().try_for_each(|part| match part.join() {
+            Ok(filled) => filled,
+            Err(_) => Err(std::io::Error::other("a reader of a part has stopped")),
+        })
+    })
+}
+
+/// Fills `place` in large reads.
+fn fill_part(file: &File, from: u64, needed: usize, place: &mut [u8]) -> std::io::Result<()> {
     let mut done = 0;
     while done < needed {
         let end = place.len().min(done + READ_BYTES_MAX);

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 use timmy_domain::text;
+use timmy_llm::ModelFiles;
 
 /// Files that are looked at in one folder.
 const FILES_MAX: usize = 1_000;
@@ -23,7 +24,7 @@ const WEIGHTS: &str = "application/vnd.ollama.image.model";
 pub enum Source {
     /// In the folder for models.
     Folder,
-    /// At the path of the settings.
+    /// At a path that the settings name, or the owner registered.
     Path,
     /// Among those of Ollama.
     Ollama,
@@ -43,12 +44,14 @@ pub struct Found {
 }
 
 /// The folders in which models are looked for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Places {
     /// Timmy's own.
     pub models: PathBuf,
     /// Those of Ollama, where it keeps `manifests` and `blobs`.
     pub ollama: Vec<PathBuf>,
+    /// Files anywhere else, by the names the owner gave them.
+    pub registered: ModelFiles,
 }
 
 impl Places {
@@ -61,6 +64,14 @@ impl Places {
             .collect();
         found.sort_by(|a, b| a.name.cmp(&b.name));
         found
+    }
+
+    /// Those the owner registered that lie elsewhere and are there now, by name.
+    #[must_use]
+    pub fn elsewhere(&self) -> Vec<Found> {
+        let (own, all) = (self.own(), self.registered.all());
+        let found = all.into_iter().filter_map(|(name, path)| file(&path, shown(&name), Source::Path));
+        found.filter(|found| !own.iter().any(|o| o.name == found.name || o.path == found.path)).collect()
     }
 
     /// What Ollama keeps, by name.
@@ -94,9 +105,12 @@ impl Places {
         self.named(wanted)
     }
 
-    /// The one with this name, with or without its ending or Ollama's `latest`.
+    /// The one with this name, with or without its ending or Ollama's `latest`. A name the owner gave goes first.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<Found> {
+        if let Some(found) = self.registered.get(name).and_then(|path| file(&path, shown(name), Source::Path)) {
+            return Some(found);
+        }
         let same = |found: &Found| {
             let plain = found.name.strip_suffix(":latest").unwrap_or(&found.name);
             found.name == name || plain == name || name.strip_suffix(".gguf").is_some_and(|n| n == found.name)
@@ -168,7 +182,8 @@ mod tests {
     }
 
     fn places(root: &Path) -> Places {
-        Places { models: root.join("models"), ollama: vec![root.join("ollama")] }
+        let registered = ModelFiles::default();
+        Places { models: root.join("models"), ollama: vec![root.join("ollama")], registered }
     }
 
     #[test]
@@ -195,6 +210,26 @@ mod tests {
             let found = places.choose(wanted, memory).map(|found| found.name);
             assert_eq!(found.as_deref(), expected, "{wanted} within {memory}");
         }
+    }
+
+    // shows: engine: a file the owner registered is used where it lies, and one that is gone is no model
+    #[test]
+    fn a_registered_file_is_used_where_it_lies() {
+        let root = tempfile::tempdir().expect("a folder");
+        let places = places(root.path());
+        let far = root.path().join("far/away.bin");
+        put(&far, 7);
+        put(&root.path().join("models/own.gguf"), 7);
+        let named = |name: &str, path: &Path| (name.to_owned(), path.to_owned());
+        let own = root.path().join("models/own.gguf");
+        places.registered.set([named("far", &far), named("gone", &root.path().join("gone")), named("mine", &own)]);
+        let found = places.named("far").expect("found");
+        assert_eq!((found.name.as_str(), found.bytes, found.source), ("far", 7, Source::Path));
+        assert!(places.named("gone").is_none() && places.named("mine").is_some() && places.named("away").is_none());
+        assert_eq!(places.elsewhere().iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["far"]);
+        assert_eq!(places.choose("far", 0).map(|f| f.path), Some(fs::canonicalize(&far).expect("a path")));
+        places.registered.set([]);
+        assert!(places.named("far").is_none());
     }
 
     #[test]

@@ -182,7 +182,22 @@ fn place(
             return Err(corrupt(format!("tensor {name:?} is there twice")));
         }
     }
+    apart(&tensors)?;
     Ok(tensors)
+}
+
+/// Refuses tensors that share bytes: no writer makes such a file, and what one tensor says would change another.
+fn apart(tensors: &BTreeMap<String, TensorInfo>) -> Result<(), EngineError> {
+    let mut placed: Vec<_> = tensors.iter().map(|(name, info)| (info.offset, info.bytes, name)).collect();
+    placed.sort();
+    for pair in placed.windows(2) {
+        if let [(offset, bytes, first), (next, _, second)] = pair
+            && offset.saturating_add(*bytes) > *next
+        {
+            return Err(corrupt(format!("the tensors {first:?} and {second:?} lie over each other")));
+        }
+    }
+    Ok(())
 }
 
 /// Bytes of a tensor, or `None` when its sides make no sense for how its numbers are stored.

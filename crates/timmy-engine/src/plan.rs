@@ -105,4 +105,19 @@ mod tests {
         let plan = plan(&[10 * MB; 32], 8 * MB, Some(needed_bytes)).unwrap();
         assert!(plan.stays.iter().all(|stays| !stays));
     }
+
+    // shows: engine: the share of a model that fits decides whether it stays or is streamed, and how much is read
+    #[test]
+    fn the_share_of_the_model_that_fits_decides() {
+        let stages = [12 * MB; 33];
+        let all: u64 = stages.iter().sum();
+        let fixed = 8 * MB + OVERHEAD_BYTES;
+        // Hundredths of the model in memory; hundredths of it, rounded up, that are read in each pass, none when it stays whole.
+        for (share, read) in [(200, 0), (100, 0), (99, 13), (80, 31), (60, 52), (40, 70), (25, 85), (10, 100)] {
+            let plan = plan(&stages, 8 * MB, Some(all * share / 100 + fixed)).unwrap();
+            assert_eq!(plan.streams(), share < 100, "{share} %");
+            assert_eq!((plan.read_bytes * 100).div_ceil(all), read, "{share} %");
+        }
+        assert!(plan(&stages, 8 * MB, Some(all * 9 / 100 + fixed)).is_err(), "not even the ring fits");
+    }
 }

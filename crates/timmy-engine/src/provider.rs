@@ -74,6 +74,7 @@ impl EngineProvider {
     #[must_use]
     pub fn models(&self) -> Vec<Found> {
         let mut found = self.places.own();
+        found.extend(self.places.elsewhere());
         found.extend(self.places.of_ollama());
         found
     }
@@ -236,14 +237,20 @@ impl Provider for EngineProvider {
     fn probe(&self, deadline: Duration) -> BoxFuture<'_, Result<Health, Failure>> {
         Box::pin(async move {
             let timeout = Failure::Timeout { stage: Stage::Connect };
-            let found = tokio::time::timeout(deadline, self.look(None)).await.unwrap_or(Err(timeout))?;
             let places = self.places.clone();
-            let own = tokio::task::spawn_blocking(move || places.own()).await.unwrap_or_default();
-            let mut models: Vec<String> = own.into_iter().map(|model| model.name).collect();
-            if !models.contains(&found.name) {
-                models.insert(0, found.name.clone());
+            let listed = tokio::task::spawn_blocking(move || [places.own(), places.elsewhere()].concat());
+            let usual = tokio::time::timeout(deadline, self.look(None)).await.unwrap_or(Err(timeout));
+            let mut models: Vec<String> =
+                listed.await.unwrap_or_default().into_iter().map(|model| model.name).collect();
+            let usual = match usual {
+                Ok(found) => found.name,
+                // Whoever asks for one of those by its name is answered, although none is the usual one.
+                Err(why) => models.first().cloned().ok_or(why)?,
+            };
+            if !models.contains(&usual) {
+                models.insert(0, usual.clone());
             }
-            Ok(Health { models, version: None, model_in_use: found.name })
+            Ok(Health { models, version: None, model_in_use: usual })
         })
     }
 }

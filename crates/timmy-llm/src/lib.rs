@@ -8,6 +8,7 @@ pub mod cascade;
 pub mod deltas;
 pub mod dry;
 pub mod failure;
+pub mod files;
 pub mod outbound;
 pub mod provider;
 pub mod providers;
@@ -24,6 +25,7 @@ pub use cascade::{
     ProbeChange, ProviderFigures, ProviderState, ProviderStatus, Rules, StoredModel,
 };
 pub use failure::{Failure, Stage};
+pub use files::ModelFiles;
 pub use outbound::{OutMessage, OutTexts, Outbound};
 pub use provider::{
     AGAIN_MARK, BoxFuture, Call, Capabilities, Completion, Embedder, Embeddings, Finish, Health, Manner, Provider,

@@ -2,23 +2,28 @@
 //! not at all.
 //!
 //! What comes lies under the file's own checksum in [`PART_FOLDER`], so that pieces of two files never mix. A thread of
-//! its own writes and sums while the next piece comes over the wire.
+//! its own writes and sums while the next piece comes over the wire. Where the owner knows no checksum nothing can be
+//! verified: such a pull begins anew each time, and goes on within one run only while the server says that the file is
+//! still the same.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_RANGE, RANGE};
+use reqwest::header::{ETAG, HeaderValue, IF_RANGE, RANGE};
 use reqwest::{Client, Response, StatusCode, Url};
-use tokio::time::{Instant, sleep, timeout};
+use sha2::{Digest, Sha256};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::wire::address::is_loopback;
 use crate::wire::tls;
 
-use writing::Part;
+use range::{begins_at, whole_bytes};
+use writing::{Part, Place};
 
 mod failure;
+mod range;
 mod writing;
 
 pub use failure::PullFailure;
@@ -31,24 +36,48 @@ const ATTEMPTS_MAX: u32 = 5;
 const SILENCE_SECONDS: u64 = 30;
 /// How long the first wait before another connection is, in milliseconds; each next one is twice as long.
 const AGAIN_MS: u64 = 500;
-/// The least time between two words about how far it is, in milliseconds.
-const PROGRESS_MS: u64 = 250;
 /// Room on the disk that is left free beside the file, in bytes.
 const ROOM_BYTES: u64 = 64 * 1024 * 1024;
+/// The longest file that is fetched, in bytes.
+const FILE_BYTES_MAX: u64 = 4 << 40;
 /// Redirections that are followed: a hub sends on to where its files lie.
 const REDIRECTS_MAX: usize = 5;
 
-/// One file, exactly.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One file, as exactly as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// Its address: encrypted, or on this machine.
     pub url: String,
-    /// Its bytes.
-    pub bytes: u64,
-    /// Its SHA-256, in hexadecimal.
-    pub sha256: String,
+    /// Its bytes; what the server says where that is not known.
+    pub bytes: Option<u64>,
+    /// Its SHA-256, in hexadecimal. Without one nothing is verified.
+    pub sha256: Option<String>,
     /// Its name in the folder of models.
     pub file_name: String,
+    /// What it begins with; empty when that is not looked at.
+    pub head: &'static [u8],
+}
+
+impl Wanted {
+    /// The name of its unfinished file: two files never share one.
+    #[must_use]
+    pub fn part_name(&self) -> String {
+        match &self.sha256 {
+            Some(sha256) => sha256.clone(),
+            None => format!("unverified-{}", writing::hex(&Sha256::digest(&self.url))),
+        }
+    }
+}
+
+/// A file that is here, whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its bytes.
+    pub bytes: u64,
+    /// The SHA-256 of what came. It shows that this is the right file only where another one was known before.
+    pub sha256: String,
 }
 
 /// How far it is.
@@ -87,10 +116,10 @@ impl Puller {
         self
     }
 
-    /// Fetches `wanted` into `folder` and gives its path. `free_bytes` is what may be written there, where that is known.
+    /// Fetches `wanted` into `folder`. `free_bytes` is what may be written there, where that is known.
     ///
     /// # Errors
-    /// Why it is not here. What came stays for the next time, unless it is certainly wrong.
+    /// Why it is not here. What came stays for the next time, unless it is certainly wrong or cannot be verified.
     pub async fn fetch(
         &self,
         wanted: &Wanted,
@@ -98,28 +127,49 @@ impl Puller {
         free_bytes: Option<u64>,
         cancel: &CancellationToken,
         progress: &mut (dyn FnMut(Progress) + Send),
-    ) -> Result<PathBuf, PullFailure> {
+    ) -> Result<Fetched, PullFailure> {
         let url = checked(wanted)?;
-        let target = folder.join(&wanted.file_name);
-        let mut run = Run { wanted, told: None, began_at: 0, progress };
-        let mut part = tokio::select! {
+        let place = Place { folder, name: wanted.part_name(), keeps: wanted.sha256.is_some() };
+        let opening = async {
+            let bytes = match wanted.bytes {
+                Some(bytes) => bytes,
+                None => self.length(&url).await?,
+            };
+            Ok((bytes, Part::open(&place, bytes).await?))
+        };
+        let (bytes, mut part) = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(PullFailure::Cancelled),
-            opened = Part::open(folder, &wanted.sha256, wanted.bytes) => opened?,
+            opened = opening => opened?,
         };
-        run.began_at = part.bytes();
-        let missing = wanted.bytes - part.bytes();
+        let missing = bytes - part.bytes();
         if free_bytes.is_some_and(|free| free < missing.saturating_add(ROOM_BYTES)) {
             return Err(PullFailure::DiskFull { missing });
         }
-        run.tell(part.bytes(), true);
+        let mut run = Run { wanted, bytes, same: None, began_at: part.bytes(), progress };
+        run.tell(part.bytes());
+        self.through(&url, &mut run, &mut part, cancel).await?;
+        run.tell(part.bytes());
+        let path = folder.join(&wanted.file_name);
+        let sha256 = part.install(&path, wanted).await?;
+        Ok(Fetched { path, bytes, sha256 })
+    }
+
+    /// Makes one connection after the other until all is here.
+    async fn through(
+        &self,
+        url: &Url,
+        run: &mut Run<'_>,
+        part: &mut Part,
+        cancel: &CancellationToken,
+    ) -> Result<(), PullFailure> {
         let mut lost = 0;
-        while part.bytes() < wanted.bytes {
+        while part.bytes() < run.bytes {
             let before = part.bytes();
             let done = tokio::select! {
                 biased;
                 () = cancel.cancelled() => Err(PullFailure::Cancelled),
-                done = self.connection(&url, &mut part, &mut run) => done,
+                done = self.connection(url, part, run) => done,
             };
             match done {
                 Ok(()) => {}
@@ -133,92 +183,155 @@ impl Puller {
                 Err(failure) => return Err(part.keep(failure).await),
             }
         }
-        run.tell(part.bytes(), true);
-        part.install(&target, &wanted.sha256).await?;
-        Ok(target)
+        Ok(())
     }
 
     /// One connection: until the file is whole, or the connection is not.
     async fn connection(&self, url: &Url, part: &mut Part, run: &mut Run<'_>) -> Result<(), PullFailure> {
-        let mut response = self.ask(url, part).await?;
-        while part.bytes() < run.wanted.bytes {
+        let mut response = self.ask(url, part, run).await?;
+        while part.bytes() < run.bytes {
             let piece = timeout(self.silence, response.chunk()).await.map_err(|_| lost("it fell silent"))?;
             let Some(piece) = piece.map_err(|_| lost("the connection broke"))? else {
                 return Err(lost("it ended early"));
             };
-            if part.bytes() + piece.len() as u64 > run.wanted.bytes {
+            if part.bytes() + piece.len() as u64 > run.bytes {
                 part.discard().await?;
                 return Err(PullFailure::Wrong { what: "more came than the file has".to_owned() });
             }
             part.write(piece.to_vec()).await?;
-            run.tell(part.bytes(), false);
+            run.tell(part.bytes());
         }
         Ok(())
     }
 
     /// Asks for what is missing. A server that cannot begin in the middle begins again.
-    async fn ask(&self, url: &Url, part: &mut Part) -> Result<Response, PullFailure> {
+    async fn ask(&self, url: &Url, part: &mut Part, run: &mut Run<'_>) -> Result<Response, PullFailure> {
+        if run.wanted.sha256.is_none() && run.same.is_none() {
+            // Nobody could tell whether the pieces belong together.
+            part.discard().await?;
+        }
         let from = part.bytes();
-        let request = self.client.get(url.clone());
-        let request = if from > 0 { request.header(RANGE, format!("bytes={from}-")) } else { request };
-        let sent = timeout(self.silence, request.send()).await.map_err(|_| lost("it did not answer"))?;
-        let response = sent.map_err(|error| match error.is_redirect() {
-            true => PullFailure::Refused { status: 0 },
-            false => lost("it cannot be reached"),
-        })?;
-        match response.status() {
+        let mut request = self.client.get(url.clone());
+        if from > 0 {
+            request = request.header(RANGE, format!("bytes={from}-"));
+            if let Some(same) = &run.same {
+                request = request.header(IF_RANGE, same.clone());
+            }
+        }
+        let response = self.send(request).await?;
+        let said = match response.status() {
             StatusCode::OK => {
                 part.discard().await?;
-                Ok(response)
+                response.content_length()
             }
-            StatusCode::PARTIAL_CONTENT if begins_at(&response) == Some(from) => Ok(response),
+            StatusCode::PARTIAL_CONTENT if begins_at(&response) == Some(from) => whole_bytes(&response),
             StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
                 part.discard().await?;
-                Err(lost("it sent another part than was asked for"))
+                return Err(lost("it sent another part than was asked for"));
             }
-            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-                Err(lost("the server has a fault"))
-            }
-            status => Err(PullFailure::Refused { status: status.as_u16() }),
+            status => return Err(refused(status)),
+        };
+        if let Some(said) = said.filter(|said| *said != run.bytes) {
+            return Err(PullFailure::Wrong { what: format!("it has {said} bytes instead of {}", run.bytes) });
         }
+        if run.wanted.sha256.is_none() {
+            // A weak mark only says that two files mean the same.
+            let strong = |mark: &&HeaderValue| mark.as_bytes().starts_with(b"\"");
+            run.same = response.headers().get(ETAG).filter(strong).cloned();
+        }
+        Ok(response)
+    }
+
+    /// How long the file is, as the server says.
+    async fn length(&self, url: &Url) -> Result<u64, PullFailure> {
+        let response = self.send(self.client.get(url.clone()).header(RANGE, "bytes=0-0")).await?;
+        let said = match response.status() {
+            StatusCode::OK => response.content_length(),
+            StatusCode::PARTIAL_CONTENT => whole_bytes(&response),
+            status => return Err(refused(status)),
+        };
+        match said {
+            Some(bytes @ 1..=FILE_BYTES_MAX) => Ok(bytes),
+            Some(bytes) => Err(PullFailure::Wrong { what: format!("a file of {bytes} bytes is no model") }),
+            None => Err(PullFailure::Wrong { what: "the server does not say how long it is".to_owned() }),
+        }
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, PullFailure> {
+        let sent = timeout(self.silence, request.send()).await.map_err(|_| lost("it did not answer"))?;
+        sent.map_err(|error| match error.is_redirect() {
+            true => PullFailure::Refused { status: 0 },
+            false => lost("it cannot be reached"),
+        })
     }
 }
 
-/// A fetch in the making, and what was told of it.
+/// A fetch in the making.
 struct Run<'a> {
     wanted: &'a Wanted,
-    told: Option<Instant>,
+    /// All its bytes.
+    bytes: u64,
+    /// By what the server knows this very file, where nothing else does.
+    same: Option<HeaderValue>,
     began_at: u64,
     progress: &'a mut (dyn FnMut(Progress) + Send),
 }
 
 impl Run<'_> {
-    fn tell(&mut self, bytes_here: u64, always: bool) {
-        let now = Instant::now();
-        let due = self.told.is_none_or(|at| now >= at + Duration::from_millis(PROGRESS_MS));
-        if due || always {
-            self.told = Some(now);
-            let bytes_new = bytes_here.saturating_sub(self.began_at);
-            (self.progress)(Progress { bytes_here, bytes: self.wanted.bytes, bytes_new });
-        }
+    /// Each piece is told: after one the server may be silent for long, and what is shown must be what is here.
+    fn tell(&mut self, bytes_here: u64) {
+        let bytes_new = bytes_here.saturating_sub(self.began_at);
+        (self.progress)(Progress { bytes_here, bytes: self.bytes, bytes_new });
     }
 }
 
 /// Bytes of the file of this checksum that lie in `folder` unfinished.
 #[must_use]
 pub fn unfinished_bytes(folder: &Path, sha256: &str) -> u64 {
-    fs::metadata(writing::path(folder, sha256)).map_or(0, |meta| meta.len())
+    fs::metadata(folder.join(PART_FOLDER).join(sha256)).map_or(0, |meta| meta.len())
+}
+
+/// Whether this is a SHA-256 in hexadecimal, in small letters.
+#[must_use]
+pub fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Takes a file back that could not be registered, so that the next time finds it whole; one that nothing verifies is
+/// removed. Waits for the disk.
+///
+/// # Errors
+/// What the disk said; the file stays where it is.
+pub fn take_back(folder: &Path, wanted: &Wanted, path: &Path) -> std::io::Result<()> {
+    match wanted.sha256.is_some() {
+        true => fs::rename(path, folder.join(PART_FOLDER).join(wanted.part_name())),
+        false => fs::remove_file(path),
+    }
+}
+
+/// Whether `wanted` can be asked for at all. Nothing is asked.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check(wanted: &Wanted) -> Result<(), PullFailure> {
+    checked(wanted).map(|_| ())
 }
 
 fn checked(wanted: &Wanted) -> Result<Url, PullFailure> {
     let wrong = |what: &str| PullFailure::Wrong { what: what.to_owned() };
     let url = Url::parse(&wanted.url).map_err(|_| wrong("the address is none"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong("the address names who asks, which would stand in the log"));
+    }
     let here = url.scheme() == "http" && url.host_str().is_some_and(is_loopback);
     if url.scheme() != "https" && !here {
         return Err(wrong("the address is not encrypted"));
     }
-    if wanted.sha256.len() != 64 || !wanted.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-        return Err(wrong("there is no checksum"));
+    if wanted.sha256.as_deref().is_some_and(|sha256| !is_sha256(sha256)) {
+        return Err(wrong("that is no checksum"));
+    }
+    if wanted.bytes.is_some_and(|bytes| bytes > FILE_BYTES_MAX) {
+        return Err(wrong("no file is that long"));
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if wanted.file_name.starts_with('.') || wanted.file_name.is_empty() || !wanted.file_name.chars().all(plain) {
@@ -227,10 +340,12 @@ fn checked(wanted: &Wanted) -> Result<Url, PullFailure> {
     Ok(url)
 }
 
-/// Where the body of a partial answer begins.
-fn begins_at(response: &Response) -> Option<u64> {
-    let range = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
-    range.strip_prefix("bytes ")?.split('-').next()?.parse().ok()
+fn refused(status: StatusCode) -> PullFailure {
+    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+        lost("the server has a fault")
+    } else {
+        PullFailure::Refused { status: status.as_u16() }
+    }
 }
 
 fn lost(what: &'static str) -> PullFailure {

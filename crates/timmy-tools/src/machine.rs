@@ -8,6 +8,12 @@ use std::thread;
 /// Bytes of a piece of the file by which a disk is measured, and how many there are.
 const SPEED_PIECE_BYTES: usize = 1024 * 1024;
 const SPEED_PIECES: usize = 32;
+/// Memory that is read to see how fast that is, in bytes; more than most caches hold.
+const MEMORY_READ_BYTES: usize = 128 * 1024 * 1024;
+/// How often.
+const MEMORY_READS: usize = 4;
+/// Processors that read it at once, at most.
+const READERS_MAX: usize = 64;
 
 /// The state of the machine and of this process at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -114,10 +120,29 @@ pub fn disk_free_bytes(path: &Path) -> Option<u64> {
 #[must_use]
 pub fn disk_read_bytes_per_second(folder: &Path) -> Option<u64> {
     let path = folder.join(format!(".speed-{}", std::process::id()));
-    let speed = read_speed(&path);
-    // A file that is gone was never made.
-    let _ = fs::remove_file(&path);
-    speed
+    read_speed(&path)
+}
+
+/// How fast all processors together read memory, in bytes a second: each compares the halves of its own share of a piece
+/// that few caches hold, several times. Takes a good part of a second, so it is nothing for a thread that serves.
+#[must_use]
+pub fn memory_read_bytes_per_second() -> u64 {
+    let readers = thread::available_parallelism().map_or(1, usize::from).min(READERS_MAX);
+    let piece = vec![1_u8; MEMORY_READ_BYTES];
+    let began = std::time::Instant::now();
+    thread::scope(|scope| {
+        for share in piece.chunks(MEMORY_READ_BYTES.div_ceil(readers)) {
+            scope.spawn(move || {
+                for _ in 0..MEMORY_READS {
+                    let (one, other) = std::hint::black_box(share).split_at(share.len() / 2);
+                    // They are the same, so each byte has to be read to find out.
+                    std::hint::black_box(other.starts_with(one));
+                }
+            });
+        }
+    });
+    let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX).max(1);
+    ((MEMORY_READ_BYTES * MEMORY_READS) as u64).saturating_mul(1_000_000) / micros
 }
 
 fn read_speed(path: &Path) -> Option<u64> {
@@ -127,6 +152,8 @@ fn read_speed(path: &Path) -> Option<u64> {
         *byte = u8::try_from(n % 251).unwrap_or(0);
     }
     let mut file = fs::OpenOptions::new().read(true).write(true).create_new(true).open(path).ok()?;
+    // Without a name it is gone with this process, however that ends.
+    fs::remove_file(path).ok()?;
     for _ in 0..SPEED_PIECES {
         file.write_all(&piece).ok()?;
     }

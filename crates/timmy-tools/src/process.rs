@@ -19,6 +19,7 @@ use crate::sandbox::Policy;
 use crate::sandbox::order::Known;
 
 pub mod live;
+mod scratch;
 pub(crate) mod start;
 
 use start::kill_group;

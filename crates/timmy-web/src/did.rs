@@ -5,7 +5,7 @@ use axum::response::Response;
 use serde_json::json;
 use timmy_domain::task::Priority;
 use timmy_domain::text::{cut, one_line, plural};
-use timmy_domain::{TaskId, ThoughtId};
+use timmy_domain::{ApprovalId, TaskId, ThoughtId};
 
 use crate::auth::{Visit, set_cookie};
 use crate::look::shell::Told;
@@ -38,6 +38,10 @@ pub enum Did {
     Paused(Option<u64>),
     /// Thinking goes on; how many minutes the pause would have lasted, when it had an end.
     Resumed(Option<u64>),
+    /// A task was made.
+    TaskMade(TaskId),
+    /// A question that shows an exact plan was answered with yes, which can be taken back until it is used.
+    PlanApproved(ApprovalId),
     /// A running task is paused.
     TaskPaused(TaskId),
     /// A task is laid aside.
@@ -102,8 +106,6 @@ pub enum Note {
     PasswordSet,
     /// The password was taken away.
     PasswordRemoved,
-    /// A task was made.
-    TaskMade,
     /// A task was changed.
     TaskEdited,
     /// A task was approved.
@@ -136,6 +138,8 @@ pub enum Note {
     RuleRevoked,
     /// A model is being fetched.
     ModelComes,
+    /// A model comes from an address, without a checksum.
+    ModelUnverified,
     /// Fetching a model was stopped.
     ModelStopped,
     /// The house works with another model.
@@ -179,7 +183,6 @@ impl Note {
         (Self::BackingUp, "backingup", "A backup is being made. It stands in Settings when it is whole."),
         (Self::PasswordSet, "password", "The password is set. Every other browser is logged out."),
         (Self::PasswordRemoved, "nopassword", "The password is gone. Every other browser is logged out."),
-        (Self::TaskMade, "taskmade", "The task is in the queue."),
         (Self::TaskEdited, "taskedited", "The task is changed."),
         (Self::TaskApproved, "taskapproved", "Approved. The task takes its turn."),
         (Self::TaskVetoed, "taskvetoed", "Vetoed. The task is not done, and what ran is stopped."),
@@ -196,6 +199,7 @@ impl Note {
         (Self::RuleMade, "rulemade", "The rule is in force. It stands among your rules, where you can revoke it."),
         (Self::RuleRevoked, "rulerevoked", "The rule is revoked. Timmy asks again."),
         (Self::ModelComes, "modelcomes", "The model comes. It is checked before it is used."),
+        (Self::ModelUnverified, "modelunverified", "The model comes. Without a checksum nothing of it is verified."),
         (Self::ModelStopped, "modelstopped", "Stopped. What came stays, and the next time goes on from there."),
         (Self::ModelUsed, "modelused", "Timmy works with this model, wherever a provider has it."),
         (Self::ModelSwitched, "modelswitched", "The model is switched."),
@@ -291,6 +295,8 @@ impl Did {
             Self::Paused(Some(minutes)) => format!("Thinking is paused for {}.", length(*minutes)),
             Self::Paused(None) => "Thinking is paused until you resume it.".to_owned(),
             Self::Resumed(_) => "Timmy thinks again.".to_owned(),
+            Self::TaskMade(_) => "The task is in the queue.".to_owned(),
+            Self::PlanApproved(_) => Note::SaidYes.row().1.to_owned(),
             Self::TaskPaused(_) => "The task is paused.".to_owned(),
             Self::TaskAside(_) => "The task is laid aside.".to_owned(),
             Self::TaskTakenUp(_) => "The task takes its turn again.".to_owned(),
@@ -325,6 +331,9 @@ impl Did {
             Self::Paused(_) => Undo::new("/thinking/resume".to_owned()),
             Self::Resumed(None) => Undo::new("/thinking/pause".to_owned()),
             Self::Resumed(Some(minutes)) => Undo::new("/thinking/pause".to_owned()).with("minutes", minutes),
+            // What was made by mistake is not wanted; a yes can be taken back until it is used.
+            Self::TaskMade(id) => Undo::task(id, "veto"),
+            Self::PlanApproved(id) => Undo::new(format!("/approvals/{id}/revoke")),
             Self::TaskPaused(id) => Undo::task(id, "resume"),
             Self::TaskAside(id) => Undo::task(id, "unbacklog"),
             Self::TaskTakenUp(id) => Undo::task(id, "backlog"),
@@ -362,6 +371,8 @@ impl Did {
             }
             Self::Paused(m) => format!("paused.{}", minutes(m)),
             Self::Resumed(m) => format!("resumed.{}", minutes(m)),
+            Self::TaskMade(id) => format!("taskmade.{id}"),
+            Self::PlanApproved(id) => format!("planyes.{id}"),
             Self::TaskPaused(id) => format!("taskpaused.{id}"),
             Self::TaskAside(id) => format!("taskaside.{id}"),
             Self::TaskTakenUp(id) => format!("taskup.{id}"),
@@ -392,6 +403,8 @@ impl Did {
             "modelremoved" => Self::ModelRemoved(unhex(of)?),
             "paused" => Self::Paused(minutes()?),
             "resumed" => Self::Resumed(minutes()?),
+            "taskmade" => Self::TaskMade(of.parse().ok()?),
+            "planyes" => Self::PlanApproved(of.parse().ok()?),
             "taskpaused" => Self::TaskPaused(of.parse().ok()?),
             "taskaside" => Self::TaskAside(of.parse().ok()?),
             "taskup" => Self::TaskTakenUp(of.parse().ok()?),
@@ -504,6 +517,8 @@ mod tests {
             Did::Paused(Some(90)),
             Did::Resumed(Some(12)),
             Did::Resumed(None),
+            Did::TaskMade(task),
+            Did::PlanApproved("0192f0c1-7c2a-7e55-9d0e-2b1f6a0c9a13".parse().expect("an id")),
             Did::TaskPaused(task),
             Did::TaskAside(task),
             Did::TaskTakenUp(task),

@@ -157,7 +157,9 @@ table! {
     Owner "/tasks/{id}/artifacts/{n}/rate" { POST pages::tasks::artifacts::rate }
     Owner "/models" { GET pages::library::models }
     Owner "/models.md" { GET pages::library::models }
+    Owner "/models/parts" { GET pages::library::parts }
     Owner "/models/pull" { POST pages::library::pull }
+    Admin "/models/fetch" { POST pages::library::fetch }
     Owner "/models/cancel" { POST pages::library::cancel }
     Owner "/models/use" { POST pages::library::choose }
     Owner "/models/switch" { POST pages::library::switch }
@@ -273,6 +275,7 @@ table! {
     Owner "/api/queue/agent/{name}" { GET api::tasks::agent }
     Owner "/api/v1/models" { GET api::models::models, POST api::models::register }
     Admin "/api/v1/models/import" { POST api::models::import }
+    Admin "/api/v1/models/fetch" { POST api::models::fetch }
     Owner "/api/v1/models/catalogue" { GET api::models::catalogue }
     Owner "/api/v1/models/found" { GET api::models::found }
     Owner "/api/v1/models/roles/{role}" { GET api::models::of_role }
@@ -323,6 +326,7 @@ mod tests {
         assert_eq!(
             of(Door::Admin),
             [
+                "/models/fetch",
                 "/settings/set",
                 "/settings/unset",
                 "/settings/backups",
@@ -337,6 +341,7 @@ mod tests {
                 "/api/login/password",
                 "/settings/password",
                 "/api/v1/models/import",
+                "/api/v1/models/fetch",
                 "/api/sessions",
                 "/api/sessions/{id}",
                 "/api/tokens",

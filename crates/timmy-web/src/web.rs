@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::gateway::CALLS_MAX;
+use crate::api::gateway::{CALLS_MAX, Tally};
 use crate::desk::Desk;
 use crate::guard::Hosts;
 use crate::live::ring::Ring;
@@ -75,7 +75,7 @@ pub struct Inside {
     pub lately: Lately,
     /// Cancelled when the server stops.
     pub stop: CancellationToken,
-    /// Sockets of the live feed.
+    /// Sockets of the live feed, and what else must end before the server does.
     pub sockets: TaskTracker,
     /// Places for sockets of the live feed.
     pub places: Arc<Semaphore>,
@@ -87,6 +87,8 @@ pub struct Inside {
     pub exports: Arc<Semaphore>,
     /// Places for calls of the gateway.
     pub gateway: Arc<Semaphore>,
+    /// What keys without a bound have asked of the models, until it is written down.
+    pub spending: Tally,
     /// Held while the whole chain is verified: once at a time.
     pub verifying: tokio::sync::Mutex<()>,
 }
@@ -123,6 +125,7 @@ impl Web {
             tallies: Tallies::default(),
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             gateway: Arc::new(Semaphore::new(CALLS_MAX)),
+            spending: Tally::default(),
             verifying: tokio::sync::Mutex::new(()),
         }))
     }

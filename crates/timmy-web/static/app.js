@@ -31,6 +31,11 @@
     if (text) box.scrollIntoView({ block: "nearest" });
   };
   document.addEventListener("htmx:beforeRequest", () => refused(""));
+  /* One form holds all thoughts; what comes back takes the place of the one whose button was pressed. */
+  document.addEventListener("htmx:beforeSwap", e => {
+    const row = e.detail.elt.matches?.("form.thoughts") && e.detail.requestConfig.triggeringEvent?.submitter?.closest(".thought");
+    if (row) e.detail.target = document.getElementById(row.id) || row;
+  });
   document.addEventListener("htmx:sendError", () => refused("Timmy could not be reached. Nothing was changed; try again when the header says live."));
   document.addEventListener("htmx:responseError", e => {
     const xhr = e.detail.xhr;

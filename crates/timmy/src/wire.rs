@@ -10,7 +10,8 @@ use timmy_core::{App, Parts, restore};
 use timmy_domain::Secret;
 use timmy_engine::{EngineParts, EngineProvider, Places};
 use timmy_llm::{
-    Anthropic, BadAddress, Cascade, Ollama, OpenAi, Provider, Recorder, Reflex, Replay, Rules, Scripted, Speaks,
+    Anthropic, BadAddress, Cascade, ModelFiles, Ollama, OpenAi, Provider, Recorder, Reflex, Replay, Rules, Scripted,
+    Speaks,
 };
 use timmy_store::{Options, Store};
 
@@ -88,11 +89,12 @@ pub fn cascade(home: &Home, config: &Config, traffic: Option<&Path>) -> Result<C
         let first = names.remove(at);
         names.insert(0, first);
     }
+    let rules = rules(config, traffic)?;
     let mut providers: Vec<Arc<dyn Provider>> = Vec::new();
     for name in &names {
         providers.push(match name.as_str() {
             "ollama" => Arc::new(Ollama::new(&config.ollama).map_err(|e| anyhow::anyhow!("[ollama] url: {e}"))?),
-            "engine" => Arc::new(engine_provider(home, config)?),
+            "engine" => Arc::new(engine_provider(home, config, rules.files.clone())?),
             "scripted" => Arc::new(Scripted::new(&config.scripted)),
             "reflex" => Arc::new(Reflex::new(&config.ollama.model)),
             "replay" => match traffic {
@@ -107,13 +109,13 @@ pub fn cascade(home: &Home, config: &Config, traffic: Option<&Path>) -> Result<C
             }
         });
     }
-    Ok(Cascade::with(providers, rules(config, traffic)?))
+    Ok(Cascade::with(providers, rules))
 }
 
-/// Models that run in a worker of this program.
-fn engine_provider(home: &Home, config: &Config) -> Result<EngineProvider> {
+/// Models that run in a worker of this program; `registered` are files of the owner's that lie elsewhere.
+fn engine_provider(home: &Home, config: &Config, registered: ModelFiles) -> Result<EngineProvider> {
     let program = std::env::current_exe().context("this program does not know where it lies")?;
-    let places = Places { models: home.models(), ollama: home::ollama_folders() };
+    let places = Places { models: home.models(), ollama: home::ollama_folders(), registered };
     let mut seed = [0; 8];
     getrandom::fill(&mut seed).context("the system gives no randomness")?;
     Ok(EngineProvider::new(&config.engine, EngineParts { program, places, seed: u64::from_le_bytes(seed) }))

@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use timmy_domain::event::{ModelPullEnded, ModelPullProgress, ModelPullStarted};
 use timmy_domain::model::catalogue::{self, Entry};
-use timmy_domain::model::{Model, ModelRole};
 use timmy_domain::{Actor, NewEvent, Problem, Timestamp};
-use timmy_llm::pull::{Progress, PullFailure, Puller, Wanted, unfinished_bytes};
+use timmy_llm::pull::{Fetched, Progress, PullFailure, Puller, Wanted, take_back};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::ctx::Ctx;
+
+use super::order::Order;
 
 /// Files that are fetched at once; more wait.
 pub const AT_ONCE_MAX: usize = 2;
@@ -57,8 +58,12 @@ pub struct Pull {
     pub state: PullState,
     /// Bytes that are here.
     pub bytes_here: u64,
-    /// All bytes.
+    /// All bytes; 0 while only the server knows them.
     pub bytes: u64,
+    /// Whether what comes is checked against a checksum that was known before. Without one nothing is verified.
+    pub checksum_known: bool,
+    /// The SHA-256 of what came; empty until it is here.
+    pub sha256: String,
     /// Bytes that come in a second, as a mean of this run; 0 while unknown.
     pub bytes_per_second: u64,
     /// When it was asked for.
@@ -71,6 +76,8 @@ pub struct Pull {
 
 struct Entered {
     pull: Pull,
+    /// The name of its unfinished file.
+    part: String,
     cancel: CancellationToken,
 }
 
@@ -121,8 +128,23 @@ impl Pulls {
             ));
         };
         let (url, sha256) = (source.url.to_owned(), source.sha256.to_owned());
-        let wanted = Wanted { url, bytes: source.bytes, sha256, file_name: entry.file_name() };
-        self.begin(entry, wanted).await
+        let (bytes, sha256) = (Some(source.bytes), Some(sha256));
+        self.begin(entry, Wanted { url, bytes, sha256, file_name: entry.file_name(), head: b"" }).await
+    }
+
+    /// Begins to fetch the GGUF file at `url`, to be called `name`. Without a checksum nothing is verified, and every
+    /// word about it says so.
+    ///
+    /// # Errors
+    /// When it cannot be asked for, when a model of that name is here, when too many wait, or the store fails.
+    pub async fn start_from(&self, name: &str, url: &str, sha256: Option<&str>) -> Result<Pull, Problem> {
+        let order = Order::from_address(name, url, sha256, &self.folder)?;
+        let asked = order.name.clone();
+        if self.ctx.store.read(move |r| r.model(&asked)).await.map_err(|e| e.problem())?.is_some() {
+            let hint = "Remove that model first, or give this one another name.";
+            return Err(Problem::conflict("model_exists", "A model of that name is registered already.", hint));
+        }
+        self.enter(order).await
     }
 
     /// Begins to fetch `entry` from where `wanted` says.
@@ -130,17 +152,25 @@ impl Pulls {
     /// # Errors
     /// When too many wait, when it was stopped and has not ended yet, or the store fails.
     pub async fn begin(&self, entry: &'static Entry, wanted: Wanted) -> Result<Pull, Problem> {
+        self.enter(Order::of(entry, wanted)).await
+    }
+
+    async fn enter(&self, order: Order) -> Result<Pull, Problem> {
         let cancel = self.ctx.stop.child_token();
-        let bytes_here = unfinished_bytes(&self.folder, &wanted.sha256);
+        let (bytes_here, part) = (order.bytes_here(&self.folder), order.wanted.part_name());
         let pull = {
             let mut entered = self.entered();
-            match entered.get(entry.name).map(|e| &e.pull) {
+            match entered.get(&order.name).map(|e| &e.pull) {
                 // Two must never write into one file.
                 Some(pull) if pull.state == PullState::Stopping => return Err(stopping()),
                 Some(pull) if pull.state.runs() => return Ok(pull.clone()),
                 _ => {}
             }
-            if entered.len() >= PULLS_MAX && !entered.contains_key(entry.name) {
+            if entered.values().any(|e| e.part == part && e.pull.state.runs()) {
+                let hint = "Wait for it, or stop it first.";
+                return Err(Problem::conflict("pull_runs", "The same file is being fetched under another name.", hint));
+            }
+            if entered.len() >= PULLS_MAX && !entered.contains_key(&order.name) {
                 entered.retain(|_, e| e.pull.state.runs());
             }
             if entered.len() >= PULLS_MAX {
@@ -151,27 +181,28 @@ impl Pulls {
                 ));
             }
             let pull = Pull {
-                name: entry.name.to_owned(),
+                name: order.name.clone(),
                 state: PullState::Waiting,
                 bytes_here,
-                bytes: wanted.bytes,
+                bytes: order.wanted.bytes.unwrap_or(0),
+                checksum_known: order.checksum_known(),
+                sha256: String::new(),
                 bytes_per_second: 0,
                 started_at: self.ctx.now(),
                 why: String::new(),
                 hint: String::new(),
             };
-            entered.insert(pull.name.clone(), Entered { pull: pull.clone(), cancel: cancel.clone() });
+            entered.insert(pull.name.clone(), Entered { pull: pull.clone(), part, cancel: cancel.clone() });
             pull
         };
-        let host = wanted.url.split('/').nth(2).unwrap_or_default().to_owned();
-        let told = ModelPullStarted { name: pull.name.clone(), bytes: wanted.bytes, bytes_here, host };
+        let told = ModelPullStarted { name: pull.name.clone(), bytes: pull.bytes, bytes_here, host: order.host() };
         let begun = self.ctx.store.append(vec![NewEvent::new("models", told).by(Actor::Owner)]).await;
         if let Err(error) = begun {
-            self.entered().remove(entry.name);
+            self.entered().remove(&order.name);
             return Err(error.problem());
         }
         let pulls = self.clone();
-        tokio::spawn(async move { pulls.run(entry, wanted, cancel).await });
+        tokio::spawn(async move { pulls.run(order, cancel).await });
         Ok(pull)
     }
 
@@ -190,36 +221,41 @@ impl Pulls {
         Ok(running.pull.clone())
     }
 
-    async fn run(&self, entry: &'static Entry, wanted: Wanted, cancel: CancellationToken) {
+    async fn run(&self, order: Order, cancel: CancellationToken) {
         let fetched = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(PullFailure::Cancelled),
             turn = self.turns.acquire() => match turn {
-                Ok(_turn) => self.fetch(entry, &wanted, &cancel).await,
+                Ok(_turn) => self.fetch(&order, &cancel).await,
                 Err(_) => Err(PullFailure::Cancelled),
             },
         };
         let installed = match fetched {
-            Ok(path) => self.install(entry, &wanted, &path).await.map_err(|p| (p.message, p.hint)),
-            Err(failure) => Err((failure.to_string(), failure.hint().to_owned())),
+            Ok(fetched) => self.install(&order, &fetched).await.map_err(|p| (p.message, p.hint)),
+            Err(failure) => Err((failure.to_string(), hint(&failure, order.checksum_known()).to_owned())),
         };
         let stopped = cancel.is_cancelled();
-        let Err((why, hint)) = installed else {
-            self.set(entry.name, |pull| (pull.state, pull.bytes_here) = (PullState::Done, pull.bytes));
-            return;
+        let (why, hint) = match installed {
+            Ok(sha256) => {
+                self.set(&order.name, |pull| {
+                    (pull.state, pull.bytes_here, pull.sha256) = (PullState::Done, pull.bytes, sha256);
+                });
+                return;
+            }
+            Err(words) => words,
         };
-        let bytes_here = unfinished_bytes(&self.folder, &wanted.sha256);
-        let told = ModelPullEnded { name: entry.name.to_owned(), why: why.clone(), bytes_here };
+        let bytes_here = order.bytes_here(&self.folder);
+        let told = ModelPullEnded { name: order.name.clone(), why: why.clone(), bytes_here };
         // When the store cannot write, the page still tells.
         let _ = self.ctx.tell(NewEvent::new("models", told)).await;
-        self.set(entry.name, |pull| {
+        self.set(&order.name, |pull| {
             pull.state = if stopped { PullState::Cancelled } else { PullState::Failed };
             (pull.why, pull.hint, pull.bytes_here) = (why, hint, bytes_here);
         });
     }
 
-    async fn fetch(&self, entry: &Entry, wanted: &Wanted, cancel: &CancellationToken) -> Result<PathBuf, PullFailure> {
-        self.set(entry.name, |pull| {
+    async fn fetch(&self, order: &Order, cancel: &CancellationToken) -> Result<Fetched, PullFailure> {
+        self.set(&order.name, |pull| {
             if pull.state == PullState::Waiting {
                 pull.state = PullState::Fetching;
             }
@@ -232,8 +268,8 @@ impl Pulls {
         let mut tenth = 0;
         let mut progress = move |at: Progress| {
             let seconds = began.elapsed().as_secs_f64();
-            self.set(entry.name, |pull| {
-                pull.bytes_here = at.bytes_here;
+            self.set(&order.name, |pull| {
+                (pull.bytes_here, pull.bytes) = (at.bytes_here, at.bytes);
                 pull.bytes_per_second = rate(at.bytes_new, seconds);
             });
             let now = at.bytes_here.saturating_mul(10) / at.bytes.max(1);
@@ -244,37 +280,32 @@ impl Pulls {
             }
         };
         let fetching = async {
-            let fetched = puller.fetch(wanted, &self.folder, free, cancel, &mut progress).await;
+            let fetched = puller.fetch(&order.wanted, &self.folder, free, cancel, &mut progress).await;
             drop(progress);
             fetched
         };
         let telling = async {
             while let Some(at) = told.recv().await {
                 let (bytes_here, bytes) = (at.bytes_here, at.bytes);
-                let event = ModelPullProgress { name: entry.name.to_owned(), bytes_here, bytes };
+                let event = ModelPullProgress { name: order.name.clone(), bytes_here, bytes };
                 let _ = self.ctx.tell(NewEvent::new("models", event)).await;
             }
         };
         tokio::join!(fetching, telling).0
     }
 
-    async fn install(&self, entry: &Entry, wanted: &Wanted, path: &std::path::Path) -> Result<(), Problem> {
-        let model = Model {
-            name: entry.name.to_owned(),
-            format: entry.format,
-            path: path.to_string_lossy().into_owned(),
-            role: ModelRole::General,
-            context_window: entry.context,
-            description: format!("{}, {}, {}", entry.family, entry.quantisation, entry.licence),
-            registered_at: self.ctx.now(),
-            active: true,
-            default_temperature: 0.7,
-            max_tokens: 2_048,
-            bytes: wanted.bytes,
-            sha256: wanted.sha256.clone(),
-        };
-        let written = self.ctx.store.write(move |tx| tx.model_register(&model, "pulled", &Actor::Owner)).await;
-        written.map_err(|e| e.problem())
+    /// Registers what came, and gives its checksum.
+    async fn install(&self, order: &Order, fetched: &Fetched) -> Result<String, Problem> {
+        let model = order.model(fetched, self.ctx.now());
+        let how = if order.checksum_known() { "pulled" } else { "pulled unverified" };
+        let written = self.ctx.store.write(move |tx| tx.model_register(&model, how, &Actor::Owner)).await;
+        if let Err(error) = written {
+            // A file that no model names would lie there for nobody.
+            let (folder, wanted, path) = (self.folder.clone(), order.wanted.clone(), fetched.path.clone());
+            let _ = tokio::task::spawn_blocking(move || take_back(&folder, &wanted, &path)).await;
+            return Err(error.problem());
+        }
+        Ok(fetched.sha256.clone())
     }
 
     fn set(&self, name: &str, change: impl FnOnce(&mut Pull)) {
@@ -285,6 +316,16 @@ impl Pulls {
 
     fn entered(&self) -> MutexGuard<'_, BTreeMap<String, Entered>> {
         self.entered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What can be done about it.
+fn hint(failure: &PullFailure, checksum_known: bool) -> &'static str {
+    match failure {
+        PullFailure::Cancelled | PullFailure::Lost { .. } if !checksum_known => {
+            "Pull it again. Without a checksum it begins anew, since nobody could tell whether the pieces fit."
+        }
+        failure => failure.hint(),
     }
 }
 

@@ -132,7 +132,7 @@ impl Reactor for Answering {
 async fn ask(ctx: &Ctx, request: &timmy_llm::ChatRequest, turn: &Arc<Turn>) -> Result<Answer, CascadeError> {
     let (deltas, mut grown) = mpsc::channel::<String>(DELTAS_MAX);
     let deadline = Instant::now() + Duration::from_secs(ctx.settings.talk.deadline_seconds);
-    let manner = Manner { interactive: true, ..Manner::default() };
+    let manner = Manner { interactive: true, again_after_break: true, ..Manner::default() };
     let call = Call { cancel: turn.stop.clone(), deadline, first_word_by: None, deltas: Some(deltas), manner };
     let growing = async {
         while let Some(more) = grown.recv().await {

@@ -111,11 +111,14 @@ pub fn step(tx: &mut Tx<'_>, id: TaskId, act: &Act, by: &Actor, through: &str) -
             "Ask for a new one with `timmy think now` or on the page Thinking.",
         )));
     }
+    let subject = Subject::task(id.to_string());
+    if let Some(waiting) = tx.approval_pending(&subject)?.filter(|_| *act == Act::Approve) {
+        waiting.answered_by_its_task().map_err(|refusal| StoreError::Refused(refusal.problem()))?;
+    }
     let task = step_alone(tx, id, act.clone(), by)?;
     if *act == Act::Retry {
         tx.clear_run(id)?;
     }
-    let subject = Subject::task(id.to_string());
     if let Some(waiting) = tx.approval_pending(&subject)?.filter(|_| task.status.known != Some(Status::PendingApproval))
     {
         let answer = match (act, by) {

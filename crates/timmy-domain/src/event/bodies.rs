@@ -922,7 +922,7 @@ bodies! {
         format: String,
         /// Where; empty for a model of an Ollama server.
         path: String,
-        /// How it came: `pulled`, `imported` or `registered`.
+        /// How it came: `pulled`, `pulled unverified`, `imported`, `registered` or `brought back`.
         how: String,
     }
     /// A model was taken out of the register.

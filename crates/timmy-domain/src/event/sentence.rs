@@ -241,6 +241,7 @@ impl Event {
             Self::ModelPullStarted(e) => {
                 format!("The model {} is being fetched from {}", quote(&e.name), quote(&e.host))
             }
+            Self::ModelPullProgress(e) if e.bytes == 0 => format!("The model {} comes", quote(&e.name)),
             Self::ModelPullProgress(e) => {
                 format!("The model {} is {} % here", quote(&e.name), e.bytes_here.saturating_mul(100) / e.bytes.max(1))
             }

@@ -2,7 +2,9 @@
 
 use super::*;
 
+mod further;
 mod held_out;
+mod unseen;
 
 /// Saturday 21 November 2026, 14:00, where the clock is one hour ahead of UTC.
 fn now() -> Timestamp {

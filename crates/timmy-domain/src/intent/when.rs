@@ -12,6 +12,8 @@ use crate::Timestamp;
 const DAY_HOUR: u8 = 9;
 /// Days ahead that can be named by a number.
 const AHEAD_DAYS_MAX: u64 = 3_660;
+/// Months among which one has a 29th, a 30th or a 31st that is still to come.
+const MONTHS_LOOK: usize = 3;
 /// Words that one time may have.
 const TIME_WORDS_MAX: usize = 8;
 
@@ -46,7 +48,10 @@ pub(super) fn at_end<'w, 'a>(words: &'w [Word<'a>], clock: Clock) -> Option<(Due
     (1..=words.len().min(TIME_WORDS_MAX)).rev().find_map(|length| {
         let from = words.len() - length;
         let due = whole(words.get(from..)?, clock)?;
-        Some((due, words.get(..from)?))
+        let before = words.get(..from)?;
+        // "every Sunday" is no moment.
+        let again = before.last().is_some_and(|word| word.low == "every" || word.low == "each");
+        (!again).then_some((due, before))
     })
 }
 
@@ -72,6 +77,9 @@ fn whole(words: &[Word<'_>], clock: Clock) -> Option<Due> {
     }
     let bare = rest.len() == words.len();
     let local = clock.local();
+    if let Some((date, time)) = time_first(rest, clock) {
+        return Some(clock.at(date, time));
+    }
     let (date, hint, rest) = match day(rest, clock) {
         Some((date, hint, rest)) => (Some(date), hint, rest),
         None => (None, None, rest),
@@ -87,12 +95,31 @@ fn whole(words: &[Word<'_>], clock: Clock) -> Option<Due> {
     Some(clock.at(today, time))
 }
 
-/// "2 hours", "half an hour", "a week".
+/// "5pm today", "at 9 on Friday".
+fn time_first(words: &[Word<'_>], clock: Clock) -> Option<(Date, Time)> {
+    (1..words.len()).find_map(|cut| {
+        let time = time_of_day(words.get(..cut)?, true)?;
+        let rest = words.get(cut..)?;
+        let (date, _, rest) = day(after(rest, &["on"]).unwrap_or(rest), clock)?;
+        rest.is_empty().then_some((date, time))
+    })
+}
+
+/// "2 hours", "half an hour", "a week", "an hour and a half".
 fn span(words: &[Word<'_>], clock: Clock) -> Option<Due> {
     if after(words, &["half", "an", "hour"]).is_some_and(<[_]>::is_empty) {
         return Some(Due { at: clock.now.plus(Duration::from_secs(1_800)), wall: false });
     }
-    let (count, unit) = match words {
+    let (words, half) = match words {
+        [count, unit, and, a, half] if and.low == "and" && a.low == "a" && half.low == "half" => {
+            (vec![count, unit], true)
+        }
+        [count, and, a, half, unit] if and.low == "and" && a.low == "a" && half.low == "half" => {
+            (vec![count, unit], true)
+        }
+        _ => (words.iter().collect(), false),
+    };
+    let (count, unit) = match words[..] {
         [count, unit] => (number(&count.low)?, unit),
         [a, couple, of, unit] if a.low == "a" && couple.low == "couple" && of.low == "of" => (2, unit),
         [a, few, unit] if a.low == "a" && few.low == "few" => (3, unit),
@@ -106,7 +133,7 @@ fn span(words: &[Word<'_>], clock: Clock) -> Option<Due> {
         "month" => 30 * 86_400,
         _ => return None,
     };
-    let seconds = count.checked_mul(seconds)?;
+    let seconds = count.checked_mul(seconds)?.checked_add(if half { seconds / 2 } else { 0 })?;
     (seconds <= AHEAD_DAYS_MAX * 86_400).then(|| Due { at: clock.now.plus(Duration::from_secs(seconds)), wall: false })
 }
 
@@ -156,7 +183,29 @@ fn day<'w, 'a>(words: &'w [Word<'a>], clock: Clock) -> Option<Day<'w, 'a>> {
         let ahead = if ahead == 0 { 7 } else { ahead };
         return Some((today.checked_add(time::Duration::days(ahead))?, None, rest));
     }
-    calendar(words, today)
+    day_of_month(words, today).or_else(|| calendar(words, today))
+}
+
+/// "the 30th": the next day with that number.
+fn day_of_month<'w, 'a>(words: &'w [Word<'a>], today: Date) -> Option<Day<'w, 'a>> {
+    let rest = after(words, &["the"])?;
+    let (word, behind) = rest.split_first()?;
+    if behind.first().is_some_and(|next| next.low == "of" || month(&next.low).is_some()) {
+        return None;
+    }
+    let digits = ["st", "nd", "rd", "th"].iter().find_map(|end| word.low.strip_suffix(end))?;
+    let wanted = digits.parse::<u8>().ok()?;
+    // Not every month has a 31st.
+    let mut at = today.replace_day(1).ok()?;
+    for _ in 0..MONTHS_LOOK {
+        if let Ok(date) = at.replace_day(wanted)
+            && date >= today
+        {
+            return Some((date, None, behind));
+        }
+        at = at.checked_add(time::Duration::days(31))?.replace_day(1).ok()?;
+    }
+    None
 }
 
 fn weekday(word: &str) -> Option<Weekday> {
@@ -237,7 +286,9 @@ fn time_of_day(words: &[Word<'_>], day_named: bool) -> Option<Time> {
     };
     match first.low.as_str() {
         "noon" => return hms(12, 0),
-        "midnight" => return hms(23, 59),
+        // That of a day ends it; by itself it is the next one.
+        "midnight" if day_named => return hms(23, 59),
+        "midnight" => return hms(0, 0),
         "morning" if day_named => return hms(9, 0),
         "afternoon" if day_named => return hms(15, 0),
         "evening" | "night" if day_named => return hms(19, 0),

@@ -53,9 +53,55 @@ pub(super) fn split(text: &str) -> Vec<Word<'_>> {
     out
 }
 
-/// Whether somebody else's words may stand in `text`: anything within quotation marks or code, or behind a `>`.
-pub(super) fn is_quoted(text: &str) -> bool {
-    text.starts_with('>') || text.contains(['"', '“', '”', '„', '«', '»', '`', '‘']) || text.starts_with('\'')
+/// Marks that stand around the words of somebody else, or around code.
+const QUOTES: [char; 8] = ['"', '“', '”', '„', '«', '»', '`', '‘'];
+
+/// Whether `text` begins as what was pasted from elsewhere does: with a quotation mark, a `>`, or the sign of a list,
+/// a link or code. Nobody begins an order with one.
+pub(super) fn begins_quoted(text: &str) -> bool {
+    !text.starts_with(char::is_alphanumeric)
+}
+
+/// Whether a quotation stands in `head`, apart from one that opens at its very end.
+pub(super) fn is_quoted(head: &str) -> bool {
+    head.trim_end_matches(|c: char| c.is_whitespace() || c == '\'' || QUOTES.contains(&c)).contains(QUOTES)
+}
+
+/// `title` without the quotation marks that stand around all of it.
+pub(super) fn unquoted(title: &str) -> &str {
+    let title = title.trim_matches(['\'', '’']);
+    let inner = title.trim_matches(QUOTES);
+    if inner.contains(QUOTES) { title } else { inner }
+}
+
+/// Makes an order of the polite "would you mind adding …".
+pub(super) fn as_order(words: &mut [Word<'_>]) {
+    const GERUNDS: [(&str, &str); 8] = [
+        ("adding", "add"),
+        ("creating", "create"),
+        ("making", "make"),
+        ("putting", "put"),
+        ("setting", "set"),
+        ("reminding", "remind"),
+        ("scheduling", "schedule"),
+        ("queuing", "queue"),
+    ];
+    for at in 1..words.len() {
+        let minds = words.get(at - 1).is_some_and(|before| before.low == "mind");
+        let Some(word) = words.get_mut(at).filter(|_| minds) else { continue };
+        if let Some((_, plain)) = GERUNDS.iter().find(|(gerund, _)| *gerund == word.low) {
+            (*plain).clone_into(&mut word.low);
+        }
+    }
+}
+
+/// What stands behind `head`, when `words` begin with one word of each of its places; a place that may be empty is
+/// left out where none of its words stands.
+pub(super) fn slots<'w, 'a>(words: &'w [Word<'a>], head: &[&[&str]]) -> Option<&'w [Word<'a>]> {
+    head.iter().try_fold(words, |rest, place| {
+        let fits = rest.first().is_some_and(|word| place.contains(&word.low.as_str()));
+        if fits { rest.get(1..) } else { place.contains(&"").then_some(rest) }
+    })
 }
 
 /// What stands behind `phrase`, when `words` begin with it.

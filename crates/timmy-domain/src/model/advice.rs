@@ -22,6 +22,8 @@ pub struct Measured {
     pub disk_free_bytes: u64,
     /// How fast a large file is read there, in bytes a second.
     pub disk_read_bytes_per_second: u64,
+    /// How fast memory is read by all processors together, in bytes a second.
+    pub memory_read_bytes_per_second: u64,
 }
 
 /// How a model fits.
@@ -80,6 +82,23 @@ pub fn fit(bytes: u64, here: bool, machine: Measured) -> Fit {
     if tenths_per_token > TOKEN_TENTHS_MAX { Fit::TooLarge } else { Fit::Streams { tenths_per_token } }
 }
 
+/// Tenths of a token that a model of `bytes` can write in a second at most; 0 when that is not known.
+///
+/// For a token all weights are read once: those in memory as fast as memory is read, the others as fast as the disk. The
+/// sums themselves take time on top.
+#[must_use]
+pub fn tenths_of_tokens(bytes: u64, fit: Fit, machine: Measured) -> u64 {
+    let from_disk = match fit {
+        Fit::Memory => 0,
+        Fit::Streams { .. } => memory_bytes(bytes).saturating_sub(budget_bytes(machine)).min(bytes),
+        Fit::TooLarge | Fit::NoRoom | Fit::Unknown => return 0,
+    };
+    let micros = |bytes: u64, speed: u64| u128::from(bytes).saturating_mul(1_000_000).checked_div(speed.into());
+    let Some(memory) = micros(bytes - from_disk, machine.memory_read_bytes_per_second) else { return 0 };
+    let disk = if from_disk == 0 { Some(0) } else { micros(from_disk, machine.disk_read_bytes_per_second) };
+    disk.map_or(0, |disk| u64::try_from(10_000_000 / (memory + disk).max(1)).unwrap_or(u64::MAX))
+}
+
 /// The model to get first: the largest that lies in memory whole and writes; `None` when none does.
 #[must_use]
 pub fn first(machine: Measured) -> Option<&'static Entry> {
@@ -100,6 +119,7 @@ mod tests {
             available_bytes: available * GIB,
             disk_free_bytes: disk * GIB,
             disk_read_bytes_per_second: speed * 1_000_000,
+            memory_read_bytes_per_second: 0,
         }
     }
 
@@ -118,6 +138,25 @@ mod tests {
         ];
         for (machine, expected) in rows {
             assert_eq!(first(machine).map(|e| e.name), expected, "{machine:?}");
+        }
+    }
+
+    // shows: models: how fast a model could be follows from how fast memory and disk were read here
+    #[test]
+    fn how_fast_a_model_could_be_follows_from_what_was_measured() {
+        let fast = |machine| Measured { memory_read_bytes_per_second: 10_000_000_000, ..machine };
+        let rows = [
+            // 10 GB a second through 1 GB: ten tokens.
+            (1_000_000_000, fast(machine(16, 16, 9, 0)), 100),
+            // Not measured: nothing is said.
+            (1_000_000_000, machine(16, 16, 9, 0), 0),
+            // 3.3 of 8 GiB from a disk of 2 GB a second, the rest from memory.
+            (8 * GIB, fast(machine(8, 8, 3, 2_000)), 4),
+            (40 * GIB, fast(machine(8, 8, 3, 1_000)), 0),
+            (0, fast(machine(8, 8, 3, 1_000)), 0),
+        ];
+        for (bytes, machine, expected) in rows {
+            assert_eq!(tenths_of_tokens(bytes, fit(bytes, true, machine), machine), expected, "{bytes} {machine:?}");
         }
     }
 

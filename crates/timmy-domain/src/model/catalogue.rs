@@ -1,8 +1,12 @@
 //! Open-weight models there are to get: facts as their makers published them.
 //!
 //! An entry that can be fetched names one revision, the size and the checksum of its file, so what it leads to cannot
-//! change behind it. Where one of the three is not known for certain the entry is only listed: its file is had
-//! elsewhere and imported by its path.
+//! change behind it. Where one of the three is not known for certain, or where a model comes in several files, the entry
+//! is only listed: its file is had elsewhere and imported by its path, or fetched from an address that the owner gives.
+//!
+//! These facts were written down from what the makers publish, and no test can ask there: the tests show that they are
+//! whole and agree with each other. Whether they are right shows with each pull: what differs from them in its length or
+//! its checksum is never installed.
 
 use super::ModelFormat;
 
@@ -162,6 +166,11 @@ mod tests {
             assert_eq!(source.sha256.len(), 64, "{}", entry.name);
             assert!(source.sha256.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f')), "{}", entry.name);
             assert!(source.url.starts_with("https://"), "{}", entry.name);
+            // One file, of one part: a model in several would be half a model.
+            let file = source.url.rsplit('/').next().unwrap_or_default();
+            assert!(file.ends_with(".gguf") && !file.contains("-of-"), "{}: {file} is not one file", entry.name);
+            assert!(!entry.licence.is_empty() && entry.context > 0, "{}", entry.name);
+            assert!(crate::model::advice::memory_bytes(source.bytes) > source.bytes, "{}", entry.name);
             let revision = source.url.split('/').find(|part| part.len() == 40);
             let bound = revision.is_some_and(|r| r.chars().all(|c| c.is_ascii_hexdigit()));
             assert!(bound, "{}: its address can lead to another file tomorrow", entry.name);

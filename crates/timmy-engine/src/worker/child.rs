@@ -29,6 +29,9 @@ const COMPLAINT_CHARS_MAX: usize = 200;
 const END_MS: u64 = 2_000;
 /// How long a worker may take to read an order, in milliseconds.
 const SEND_MS: u64 = 10_000;
+/// The variables by which the arithmetic is told how many threads it may start. They are read once, when a process
+/// first computes, so they have to be there before it begins; without them it takes every core.
+const THREAD_VARIABLES: [&str; 2] = ["CANDLE_NUM_THREADS", "RAYON_NUM_THREADS"];
 /// Files it may have open.
 const FILES_MAX: u64 = 64;
 /// Processor time it may take, in seconds: as good as none, ten years.
@@ -64,11 +67,11 @@ impl Drop for Child {
 }
 
 impl Child {
-    /// Starts a worker that may read `model`.
+    /// Starts a worker that may read `model` and computes with so many threads.
     ///
     /// # Errors
     /// [`Failure::ServerFault`] with the reason.
-    pub async fn start(how: &CallWorker, model: &Path) -> Result<Self, Failure> {
+    pub async fn start(how: &CallWorker, model: &Path, threads: usize) -> Result<Self, Failure> {
         let failed = |why: String| Failure::ServerFault { detail: format!("its worker could not be started: {why}") };
         let limits = Limits {
             memory_bytes: how.memory_bytes.saturating_add(OVERHEAD_BYTES),
@@ -80,7 +83,9 @@ impl Child {
         };
         let policy = Policy::vouched().reads(model).reads(&how.program).runs(&how.program).limits(limits);
         // The model stands there for whoever looks at the list of processes.
-        let run = Run::new(&how.program, policy).arg(WORKER_WORD).arg(how.niceness.to_string()).arg(model);
+        let run = Run::new(&how.program, policy.lets(THREAD_VARIABLES));
+        let run = run.arg(WORKER_WORD).arg(how.niceness.to_string()).arg(model);
+        let run = THREAD_VARIABLES.into_iter().fold(run, |run, name| run.env(name, threads.to_string()));
         let mut live = run.live().await.map_err(|error| failed(error.to_string()))?;
         let (true, Some(mut stdout), Some(mut stderr)) = (live.stdin.is_some(), live.stdout.take(), live.stderr.take())
         else {

@@ -7,7 +7,6 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::frame::{self, FrameError};
-use super::threads;
 use super::words::{Held, Loaded, Order, Refusal, Word};
 use crate::ask::Ask;
 use crate::error::EngineError;
@@ -99,7 +98,6 @@ fn work(orders: &Receiver<Order>, current: &Current) {
         let word = match order {
             Order::Load { path, memory_bytes, threads, context_tokens } => {
                 session = None;
-                let threads = if threads == 0 { threads::found() } else { threads };
                 let memory_budget_bytes = Some(memory_bytes);
                 let options = LoadOptions { path, memory_budget_bytes, threads, context_length: context_tokens };
                 match loaded(&options) {

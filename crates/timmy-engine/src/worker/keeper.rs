@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::child::{CallWorker, Child};
 use super::state::{WorkerPhase, WorkerState};
+use super::threads;
 use super::words::{Held, Order, Refusal, Word};
 use crate::ask::Ask;
 use crate::generate::Answer;
@@ -64,7 +65,7 @@ pub(crate) enum Work {
 pub(crate) struct Wanted {
     /// The file.
     pub path: PathBuf,
-    /// Threads; 0 lets the worker find out.
+    /// Threads; 0 has it found out before the worker is started.
     pub threads: usize,
     /// Tokens to look back on; `None` for what the model was made for.
     pub context_tokens: Option<usize>,
@@ -290,11 +291,16 @@ impl Keeping {
         to: &mpsc::Sender<Told>,
     ) -> Result<Result<super::words::Loaded, Failure>, Failure> {
         lock(&self.state).starts += 1;
-        let mut child = Child::start(&self.how, &wanted.path).await?;
+        let threads = match wanted.threads {
+            // Found out anew for each worker: the machine may be busier than it was, or idle again.
+            0 => tokio::task::spawn_blocking(threads::found).await.unwrap_or(1),
+            set => set,
+        };
+        let mut child = Child::start(&self.how, &wanted.path, threads).await?;
         let order = Order::Load {
             path: wanted.path.clone(),
             memory_bytes: self.how.memory_bytes,
-            threads: wanted.threads,
+            threads,
             context_tokens: wanted.context_tokens,
         };
         child.order(&order).await?;

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Threads at most; more only wait for the memory.
@@ -47,21 +48,21 @@ fn physical(cpuinfo: &str) -> Option<usize> {
 
 /// Work done in the time of a trial by so many threads that wait for each other after each step.
 fn rounds(threads: usize) -> u64 {
-    let barrier = Barrier::new(threads);
+    let (barrier, stop) = (Barrier::new(threads), AtomicBool::new(false));
     let until = Instant::now() + Duration::from_millis(TRIAL_MS);
     let done = std::thread::scope(|scope| {
         let one = |first: bool| {
-            let (barrier, stop) = (&barrier, &STOP);
+            let (barrier, stop) = (&barrier, &stop);
             move || {
                 let mut rounds = 0_u64;
                 loop {
                     std::hint::black_box((0..STEPS).fold(rounds, |sum, n| sum.wrapping_mul(31).wrapping_add(n)));
                     rounds += 1;
                     if first {
-                        stop.store(Instant::now() >= until, std::sync::atomic::Ordering::SeqCst);
+                        stop.store(Instant::now() >= until, Ordering::SeqCst);
                     }
                     barrier.wait();
-                    let over = stop.load(std::sync::atomic::Ordering::SeqCst);
+                    let over = stop.load(Ordering::SeqCst);
                     barrier.wait();
                     if over {
                         return rounds;
@@ -76,9 +77,6 @@ fn rounds(threads: usize) -> u64 {
     });
     done * threads as u64
 }
-
-/// Whether the trial is over; there is one at a time.
-static STOP: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
 
 #[cfg(test)]
 mod tests {

@@ -17,7 +17,7 @@ pub enum Order {
         path: PathBuf,
         /// Bytes the model may hold.
         memory_bytes: u64,
-        /// Threads; 0 lets the worker find out.
+        /// Threads to compute with.
         threads: usize,
         /// Tokens to look back on; `None` for what the model was made for.
         context_tokens: Option<usize>,

@@ -152,6 +152,25 @@ async fn a_model_nobody_asks_for_leaves() {
     assert_eq!((house.provider.state().starts, house.provider.state().deaths), (2, 0));
 }
 
+// shows: engine: the worker starts no more threads than it was given, whatever the machine has
+#[tokio::test]
+async fn a_worker_starts_the_threads_it_was_given() {
+    for threads in [1, 3] {
+        let house =
+            House::new(crate::support::WORKER, &EngineSettings { memory_mb: 512, threads, ..Default::default() });
+        crate::support::write_tiny(&house.models().join("tiny.gguf"));
+        house.ask(&question("Hello", 4)).await.expect("an answer");
+        assert_eq!(house.provider.state().loaded.map(|loaded| loaded.threads as u64), Some(threads));
+        let worker = *house.workers().last().expect("a worker");
+        let variables = std::fs::read(format!("/proc/{worker}/environ")).expect("its environment");
+        let variables = String::from_utf8_lossy(&variables).into_owned();
+        for name in ["CANDLE_NUM_THREADS", "RAYON_NUM_THREADS"] {
+            let given = format!("{name}={threads}");
+            assert!(variables.split('\0').any(|one| one == given), "{given} in {variables}");
+        }
+    }
+}
+
 // shows: engine: texts become vectors of the loaded model, each the same whatever was asked before
 #[tokio::test]
 async fn texts_become_vectors() {

@@ -37,7 +37,8 @@ impl House {
     pub fn new(program: &str, settings: &EngineSettings) -> Self {
         timmy_tools::sandbox::use_helper(WORKER);
         let folder = tempfile::tempdir().expect("a folder");
-        let places = Places { models: folder.path().join("models"), ollama: vec![folder.path().join("ollama")] };
+        let (models, ollama) = (folder.path().join("models"), vec![folder.path().join("ollama")]);
+        let places = Places { models, ollama, ..Places::default() };
         fs::create_dir_all(&places.models).expect("a folder for models");
         let parts = EngineParts { program: PathBuf::from(program), places, seed: 1 };
         Self { provider: Arc::new(EngineProvider::new(settings, parts)), folder }

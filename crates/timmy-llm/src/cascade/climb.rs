@@ -96,6 +96,11 @@ impl<'a> Climb<'a> {
             // The reader has words of a model before him; reflex has nothing to add to them.
             return Some(Err(self.error("")));
         }
+        if !reflex && Instant::now() >= self.call.deadline {
+            // Without time nobody can answer, and it would not be the fault of whoever is asked.
+            self.passed(number, Failure::Timeout { stage: Stage::Total });
+            return None;
+        }
         let ready = match self.ready(number, true).await {
             Ok(ready) => ready,
             Err(failure) => {
@@ -264,7 +269,9 @@ impl<'a> Climb<'a> {
                 if fails {
                     return Some(Err(self.error(&tried.partial)));
                 }
-                if tried.partial.is_empty() { None } else { self.broke_off(tried.partial).await }
+                // Words that nobody has read are no reason not to ask the next one.
+                let read = self.call.deltas.is_some() && !tried.partial.is_empty();
+                if read { self.broke_off(tried.partial).await } else { None }
             }
         }
     }

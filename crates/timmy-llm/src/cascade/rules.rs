@@ -8,6 +8,7 @@ use timmy_domain::settings;
 use super::abilities::Book;
 use super::money::{Caps, Prices};
 use super::record::Recorder;
+use crate::files::ModelFiles;
 
 settings! {
     /// Who answers, and in which order.
@@ -39,6 +40,7 @@ settings! {
         /// What one provider may cost in one day, in cents; 0 for no limit.
         budget_provider_cents: u64 = 0, Range(0, 1_000_000);
         /// Whether questions and answers are written to traffic.jsonl in the home, without what is labelled local.
+        /// "replay" among the providers answers from that file what was asked before.
         record: bool = false, Free;
     }
 }
@@ -66,6 +68,8 @@ pub struct Rules {
     pub made_of: BTreeMap<String, u64>,
     /// Where traffic is written.
     pub recorder: Option<Recorder>,
+    /// Model files the owner registered, for whoever runs them.
+    pub files: ModelFiles,
 }
 
 impl Default for Rules {
@@ -82,6 +86,7 @@ impl Default for Rules {
             cache_ms: 0,
             made_of: BTreeMap::new(),
             recorder: None,
+            files: ModelFiles::default(),
         })
     }
 }
@@ -107,6 +112,7 @@ impl Rules {
             cache_ms: settings.cache_minutes.saturating_mul(60_000),
             made_of: BTreeMap::new(),
             recorder: None,
+            files: ModelFiles::default(),
         })
     }
 }

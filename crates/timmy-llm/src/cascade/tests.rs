@@ -128,7 +128,8 @@ async fn a_model_that_ran_into_the_void_is_asked_last_for_a_while() {
 async fn after_the_first_word_nobody_else_is_asked() {
     let b = scripted("b", vec![Step::Reply("b".into())]);
     let cascade = Cascade::new(vec![scripted("a", vec![slow(20)]), b.clone(), Arc::new(Reflex::new("m"))]);
-    let error = cascade.complete(&request(), &call(30)).await.expect_err("it breaks off");
+    let (to, _reader) = mpsc::channel(64);
+    let error = cascade.complete(&request(), &Call { deltas: Some(to), ..call(30) }).await.expect_err("it breaks off");
     assert_eq!(names(&error), [("a", &Failure::Timeout { stage: Stage::Total })]);
     assert_eq!(error.partial, "one two");
     assert!(b.requests().is_empty());

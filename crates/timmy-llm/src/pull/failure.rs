@@ -38,7 +38,7 @@ pub enum PullFailure {
         /// What it said.
         what: String,
     },
-    /// What came is not the file. It was thrown away.
+    /// What came, or would come, is not the file. Of that nothing is kept.
     #[error("what came is not what was asked for: {what}")]
     Wrong {
         /// How.

@@ -30,6 +30,11 @@ enum Manner {
     Status(u16),
     /// Sends on to this address.
     Leads(String),
+    /// Says that it sends this many bytes more than the file has, and sends the file.
+    Boasts(isize),
+    /// Closes each connection after this many bytes, and has a mark for the file: for each connection another one, or
+    /// always the same.
+    Marks(usize, bool),
 }
 
 struct Server {
@@ -58,8 +63,14 @@ impl Server {
                     let mut head = vec![0; 4_096];
                     let read = stream.read(&mut head).await.unwrap_or(0);
                     let head = String::from_utf8_lossy(&head[..read]).to_ascii_lowercase();
-                    let range =
-                        head.lines().find_map(|l| l.strip_prefix("range: bytes=")?.strip_suffix('-')?.parse().ok());
+                    let mut range: Option<usize> =
+                        head.lines().find_map(|l| l.strip_prefix("range: bytes=")?.split('-').next()?.parse().ok());
+                    if let Manner::Marks(_, true) = manner
+                        && head.contains("if-range:")
+                    {
+                        // It is not the same file any more, so the whole is sent.
+                        range = None;
+                    }
                     seen.lock().expect("not poisoned").push(range);
                     // A client that has enough closes; that is no fault of this server.
                     let _ = answer(&mut stream, &file, &manner, range, time).await;
@@ -88,6 +99,17 @@ async fn answer(
         (Manner::Status(status), _) => format!("HTTP/1.1 {status} x\r\ncontent-length: 0\r\n\r\n"),
         (Manner::Leads(to), _) => format!("HTTP/1.1 302 x\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n"),
         (Manner::Endless, _) => "HTTP/1.1 200 x\r\nconnection: close\r\n\r\n".to_owned(),
+        (Manner::Boasts(more), _) => {
+            format!("HTTP/1.1 200 x\r\ncontent-length: {}\r\n\r\n", file.len().saturating_add_signed(*more))
+        }
+        (Manner::Marks(_, changes), _) => {
+            let mark = if *changes { time } else { 0 };
+            let part = range.map_or(String::new(), |_| {
+                format!("content-range: bytes {from}-{}/{}\r\n", file.len() - 1, file.len())
+            });
+            let status = if range.is_some() { 206 } else { 200 };
+            format!("HTTP/1.1 {status} x\r\netag: \"{mark}\"\r\n{part}content-length: {}\r\n\r\n", rest.len())
+        }
         (Manner::WholeOnly, _) | (_, None) => format!("HTTP/1.1 200 x\r\ncontent-length: {}\r\n\r\n", rest.len()),
         (_, Some(_)) => format!(
             "HTTP/1.1 206 x\r\ncontent-length: {}\r\ncontent-range: bytes {told}-{}/{}\r\n\r\n",
@@ -99,7 +121,7 @@ async fn answer(
     stream.write_all(head.as_bytes()).await?;
     match manner {
         Manner::Status(_) | Manner::Leads(_) => Ok(()),
-        Manner::Breaks(bytes) => stream.write_all(&rest[..rest.len().min(*bytes)]).await,
+        Manner::Breaks(bytes) | Manner::Marks(bytes, _) => stream.write_all(&rest[..rest.len().min(*bytes)]).await,
         Manner::Silent(bytes) => {
             stream.write_all(&rest[..rest.len().min(*bytes)]).await?;
             std::future::pending().await
@@ -126,7 +148,13 @@ fn file(bytes: usize) -> Arc<Vec<u8>> {
 
 fn wanted(url: &str, file: &[u8]) -> Wanted {
     let sha256 = Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect();
-    Wanted { url: url.to_owned(), bytes: file.len() as u64, sha256, file_name: "m.gguf".into() }
+    let bytes = Some(file.len() as u64);
+    Wanted { url: url.to_owned(), bytes, sha256: Some(sha256), file_name: "m.gguf".into(), head: b"" }
+}
+
+/// The same by somebody who knows neither its length nor its checksum.
+fn unknown(url: &str) -> Wanted {
+    Wanted { url: url.to_owned(), file_name: "m.gguf".into(), ..Wanted::default() }
 }
 
 async fn puller() -> Puller {
@@ -134,7 +162,8 @@ async fn puller() -> Puller {
 }
 
 async fn fetch(wanted: &Wanted, folder: &Path) -> Result<std::path::PathBuf, PullFailure> {
-    puller().await.fetch(wanted, folder, None, &CancellationToken::new(), &mut |_| {}).await
+    let never = CancellationToken::new();
+    Ok(puller().await.fetch(wanted, folder, None, &never, &mut |_| {}).await?.path)
 }
 
 /// What lies in `folder` beside the folder of unfinished files.
@@ -153,7 +182,7 @@ async fn a_pull_goes_on_where_the_connection_broke() {
     let path = fetch(&wanted, home.path()).await.expect("fetched");
     assert_eq!(std::fs::read(&path).expect("the file"), *file);
     assert_eq!(lying(home.path()), ["m.gguf"]);
-    assert_eq!(unfinished_bytes(home.path(), &wanted.sha256), 0);
+    assert_eq!(unfinished_bytes(home.path(), &wanted.part_name()), 0);
     let asked = server.asked();
     assert_eq!(asked[0], None);
     assert!(asked.len() >= 5 && asked.windows(2).all(|two| two[0] < two[1]), "each goes on further: {asked:?}");
@@ -172,7 +201,7 @@ async fn a_stopped_pull_is_kept_and_goes_on() {
     let stopped = {
         let (stop, told) = (stop.clone(), &mut told);
         let stopping = async {
-            while unfinished_bytes(home.path(), &wanted_here.sha256) < 80_000 {
+            while unfinished_bytes(home.path(), &wanted_here.part_name()) < 80_000 {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             stop.cancel();
@@ -183,7 +212,7 @@ async fn a_stopped_pull_is_kept_and_goes_on() {
     };
     assert_eq!(stopped, Err(PullFailure::Cancelled));
     assert_eq!(lying(home.path()), Vec::<String>::new());
-    assert_eq!(unfinished_bytes(home.path(), &wanted_here.sha256), 80_000);
+    assert_eq!(unfinished_bytes(home.path(), &wanted_here.part_name()), 80_000);
     assert_eq!(told[0], Progress { bytes_here: 0, bytes: 200_000, bytes_new: 0 });
 
     let good = Server::start(Arc::clone(&file), Manner::Good).await;
@@ -200,7 +229,7 @@ async fn a_server_without_ranges_and_one_that_mistakes_them_begin_again() {
         let server = Server::start(Arc::clone(&file), manner.clone()).await;
         let wanted = wanted(&server.url, &file);
         std::fs::create_dir_all(home.path().join(PART_FOLDER)).expect("a folder");
-        std::fs::write(home.path().join(PART_FOLDER).join(&wanted.sha256), &file[..20_000]).expect("a part");
+        std::fs::write(home.path().join(PART_FOLDER).join(wanted.part_name()), &file[..20_000]).expect("a part");
         let path = fetch(&wanted, home.path()).await.expect("fetched");
         assert_eq!(std::fs::read(path).expect("the file"), *file, "{manner:?}");
         assert_eq!(server.asked()[0], Some(20_000), "{manner:?}");
@@ -221,14 +250,14 @@ async fn what_is_not_the_file_is_thrown_away() {
         let refused = fetch(&wanted, home.path()).await;
         assert!(matches!(refused, Err(PullFailure::Wrong { .. })), "{what}: {refused:?}");
         assert_eq!(lying(home.path()), Vec::<String>::new(), "{what}");
-        assert_eq!(unfinished_bytes(home.path(), &wanted.sha256), 0, "{what}");
+        assert_eq!(unfinished_bytes(home.path(), &wanted.part_name()), 0, "{what}");
     }
     // A part that lies, from a disk that forgot: noticed at the end, and gone for the next time.
     let home = tempfile::tempdir().expect("a folder");
     let server = Server::start(Arc::clone(&good), Manner::Good).await;
     let wanted = wanted(&server.url, &good);
     std::fs::create_dir_all(home.path().join(PART_FOLDER)).expect("a folder");
-    std::fs::write(home.path().join(PART_FOLDER).join(&wanted.sha256), vec![0; 10_000]).expect("a part");
+    std::fs::write(home.path().join(PART_FOLDER).join(wanted.part_name()), vec![0; 10_000]).expect("a part");
     assert!(matches!(fetch(&wanted, home.path()).await, Err(PullFailure::Wrong { .. })));
     fetch(&wanted, home.path()).await.expect("the second time");
 }
@@ -263,7 +292,7 @@ async fn each_end_has_its_reason_and_its_hint() {
     // A disk that fills up on the way, as the kernel tells it.
     if Path::new("/dev/full").exists() {
         std::fs::create_dir_all(home.path().join(PART_FOLDER)).expect("a folder");
-        let part = home.path().join(PART_FOLDER).join(&wanted.sha256);
+        let part = home.path().join(PART_FOLDER).join(wanted.part_name());
         let _ = std::fs::remove_file(&part);
         std::os::unix::fs::symlink("/dev/full", &part).expect("a link");
         let full = fetch(&wanted, home.path()).await;
@@ -278,8 +307,10 @@ async fn only_exact_files_are_asked_for() {
     let rows = [
         Wanted { url: "http://models.example/m.gguf".into(), ..good.clone() },
         Wanted { url: "file:///etc/passwd".into(), ..good.clone() },
-        Wanted { sha256: String::new(), ..good.clone() },
-        Wanted { sha256: "../../../etc/passwd".into(), ..good.clone() },
+        Wanted { url: "https://me:word@models.example/m.gguf".into(), ..good.clone() },
+        Wanted { sha256: Some(String::new()), ..good.clone() },
+        Wanted { sha256: Some("../../../etc/passwd".into()), ..good.clone() },
+        Wanted { bytes: Some(u64::MAX), ..good.clone() },
         Wanted { file_name: "../m.gguf".into(), ..good.clone() },
         Wanted { file_name: ".part".into(), ..good },
     ];
@@ -289,21 +320,84 @@ async fn only_exact_files_are_asked_for() {
     }
 }
 
-/// `cargo test -p timmy-llm --test wire --release -- --ignored --nocapture throughput` prints the figure.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement, not a check"]
-async fn throughput_of_a_pull_over_loopback() {
-    let file = file(400 << 20);
+// shows: models: a server that lies about the length of a file is caught before anything is written
+#[tokio::test]
+async fn a_server_that_lies_about_the_length_is_caught_at_its_word() {
+    let file = file(50_000);
+    for more in [-1_000, 1_000, 1 << 40] {
+        let home = tempfile::tempdir().expect("a folder");
+        let server = Server::start(Arc::clone(&file), Manner::Boasts(more)).await;
+        let wanted = wanted(&server.url, &file);
+        let refused = fetch(&wanted, home.path()).await;
+        assert!(matches!(refused, Err(PullFailure::Wrong { .. })), "{more}: {refused:?}");
+        assert_eq!(lying(home.path()), Vec::<String>::new(), "{more}");
+        assert_eq!(unfinished_bytes(home.path(), &wanted.part_name()), 0, "{more}");
+    }
+    // Where only the server knows how long it is, a promise that is not kept is a lost connection.
+    let home = tempfile::tempdir().expect("a folder");
+    let server = Server::start(Arc::clone(&file), Manner::Boasts(1_000)).await;
+    let refused = fetch(&unknown(&server.url), home.path()).await;
+    assert!(matches!(refused, Err(PullFailure::Lost { .. })), "{refused:?}");
+    assert_eq!(lying(home.path()), Vec::<String>::new());
+}
+
+// shows: models: a network that is lost midway and comes back costs no byte that came before
+#[tokio::test]
+async fn a_network_that_comes_back_goes_on() {
+    let file = file(200_000);
+    let home = tempfile::tempdir().expect("a folder");
+    let server = Server::start(Arc::clone(&file), Manner::Breaks(90_000)).await;
+    let gone = wanted(&server.url, &file);
+    let never = CancellationToken::new();
+    let puller = puller().await;
+    // The server breaks off once, and from then on nobody listens.
+    let lost = {
+        let mut told = |at: Progress| {
+            if at.bytes_here > 0 {
+                server.task.abort();
+            }
+        };
+        puller.fetch(&gone, home.path(), None, &never, &mut told).await
+    };
+    assert!(matches!(lost, Err(PullFailure::Lost { .. })), "{lost:?}");
+    let here = unfinished_bytes(home.path(), &gone.part_name());
+    assert!(here > 0 && here < 200_000, "{here}");
+    assert_eq!(lying(home.path()), Vec::<String>::new());
+    let back = Server::start(Arc::clone(&file), Manner::Good).await;
+    fetch(&wanted(&back.url, &file), home.path()).await.expect("fetched");
+    assert_eq!(back.asked(), [usize::try_from(here).ok()]);
+    assert_eq!(std::fs::read(home.path().join("m.gguf")).expect("the file"), *file);
+}
+
+// shows: models: without a checksum nothing is taken for verified: pieces are put together only while the server says that the file is the same
+#[tokio::test]
+async fn without_a_checksum_pieces_belong_together_only_by_a_mark() {
+    let file = file(50_000);
+    let whole = |home: &Path| std::fs::read(home.join("m.gguf")).expect("the file");
+    let from = |server: &Server| server.asked().iter().filter(|from| from.is_some_and(|from| from > 0)).count();
+    // The same mark: it goes on where it broke.
+    let home = tempfile::tempdir().expect("a folder");
+    let server = Server::start(Arc::clone(&file), Manner::Marks(20_000, false)).await;
+    let never = CancellationToken::new();
+    let wanted = unknown(&server.url);
+    let fetched = puller().await.fetch(&wanted, home.path(), None, &never, &mut |_| {}).await.expect("fetched");
+    assert_eq!((whole(home.path()), fetched.bytes), (file.to_vec(), 50_000));
+    let sum: String = Sha256::digest(&*file).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(fetched.sha256, sum, "it says what came");
+    assert_eq!(from(&server), 2);
+    // Another file each time, or no mark at all: each connection begins again, so it never becomes whole.
+    for manner in [Manner::Marks(20_000, true), Manner::Breaks(20_000)] {
+        let home = tempfile::tempdir().expect("a folder");
+        let server = Server::start(Arc::clone(&file), manner.clone()).await;
+        let lost = fetch(&unknown(&server.url), home.path()).await;
+        assert!(matches!(lost, Err(PullFailure::Lost { .. })), "{manner:?}: {lost:?}");
+        assert_eq!(lying(home.path()), Vec::<String>::new(), "{manner:?}");
+        assert_eq!(std::fs::read_dir(home.path().join(PART_FOLDER)).expect("a folder").count(), 0, "{manner:?}");
+    }
+    // What is no model is not installed, whoever vouches for it.
     let home = tempfile::tempdir().expect("a folder");
     let server = Server::start(Arc::clone(&file), Manner::Good).await;
-    let wanted = wanted(&server.url, &file);
-    let began = std::time::Instant::now();
-    Puller::new()
-        .await
-        .expect("a client")
-        .fetch(&wanted, home.path(), None, &CancellationToken::new(), &mut |_| {})
-        .await
-        .expect("fetched");
-    let seconds = began.elapsed().as_secs_f64();
-    println!("pull over loopback: 400 MiB in {seconds:.2} s, {:.0} MB/s, checked and on the disk", 419.43 / seconds);
+    let wanted = Wanted { head: b"GGUF", ..unknown(&server.url) };
+    assert!(matches!(fetch(&wanted, home.path()).await, Err(PullFailure::Wrong { .. })));
+    assert_eq!(lying(home.path()), Vec::<String>::new());
 }

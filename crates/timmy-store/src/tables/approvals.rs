@@ -380,7 +380,7 @@ impl Tx<'_> {
         let answers = decision.act.is_the_owners() || was.decided_at.is_none();
         let is = Approval {
             status: to,
-            version: was.version + 1,
+            version: was.version.saturating_add(1),
             // What happens to a yes later does not change who gave it.
             decided_at: if answers { Some(now) } else { was.decided_at },
             decided_by: if answers { Some(decision.decided_by()) } else { was.decided_by.clone() },
@@ -390,7 +390,7 @@ impl Tx<'_> {
         let changed = self
             .conn()
             .prepare_cached(
-                "UPDATE approvals SET status = ?3, version = version + 1, decided_at = ?5, decided_by = ?6, reason = ?7
+                "UPDATE approvals SET status = ?3, version = min(version, 9223372036854775806) + 1, decided_at = ?5, decided_by = ?6, reason = ?7
                  WHERE id = ?1 AND version = ?2 AND status = ?4",
             )?
             .execute(params![

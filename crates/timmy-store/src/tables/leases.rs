@@ -21,7 +21,10 @@ pub struct NewLease {
     pub approval_id: Option<ApprovalId>,
     /// The rule it stands on.
     pub rule_id: Option<RuleId>,
-    /// The lease it was made from; its scopes are never wider.
+    /// The lease it was made from; its scopes are never wider, its life never longer. `None` for every call of a tool
+    /// in this version: each call has a plan of its own, is judged by itself and gets a lease of its own, and what a
+    /// program starts stays inside the fence of its call instead of carrying a lease. It is here, checked and tested,
+    /// for work that is handed on to another worker with less than the first one may do.
     pub parent: Option<Digest>,
     /// What may be done under it, by the names of risk classes.
     pub scopes: Vec<String>,

@@ -19,7 +19,7 @@ pub struct Live {
     pub stderr: Option<BufReader<ChildStderr>>,
     group: Group,
     // Its private folder goes when it does, so this stands last.
-    _scratch: Option<super::start::Scratch>,
+    _scratch: Option<super::scratch::Scratch>,
 }
 
 impl Live {

@@ -1,10 +1,8 @@
 //! Starts the helper, hands it its order, and hears whether everything is in place.
 
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -12,6 +10,7 @@ use timmy_domain::text;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 
+use super::scratch::{self, Scratch};
 use super::{PATH_STANDARD, Run};
 use crate::ToolError;
 use crate::sandbox::order::{FAILED, Known, ORDER_BYTES_MAX, Order, READY, REPLY_BYTES_MAX};
@@ -19,9 +18,6 @@ use crate::sandbox::{HELPER_WORD, Tier, fence, helper_program};
 
 /// How long the helper may take for a trial, in seconds.
 const TRIAL_SECONDS: u64 = 10;
-
-/// Where private folders are made.
-const SCRATCH_ROOT: &str = "/tmp";
 
 /// A child that runs, with its pipes. It dies with this value, and everything it started with it.
 pub(super) struct Started {
@@ -52,6 +48,7 @@ pub(super) async fn start(run: &Run) -> Result<Started, ToolError> {
         return Err(ToolError::refused("sandbox_too_weak", message, fence.hint.clone()));
     }
     let scratch = Scratch::make().map_err(|source| ToolError::io("making a private folder", source))?;
+    scratch::sweep_once(&scratch);
     let Some(helper) = helper_program() else { return bare(run, &program, scratch) };
     let order = Order {
         tier: fence.tier,
@@ -62,7 +59,7 @@ pub(super) async fn start(run: &Run) -> Result<Started, ToolError> {
         env: environment(run, &scratch),
         folder: run.folder.clone(),
         folder_known: run.folder_known.clone(),
-        policy: run.policy.clone().writes(&scratch.0),
+        policy: run.policy.clone().writes(scratch.path()),
     };
     let (mut started, _) = ordered(&helper, &order, &program).await?;
     started.scratch = Some(scratch);
@@ -185,46 +182,11 @@ fn environment(run: &Run, scratch: &Scratch) -> Vec<(std::ffi::OsString, std::ff
     let own = [
         ("PATH", PATH_STANDARD.into()),
         ("LC_ALL", "C.UTF-8".into()),
-        ("HOME", scratch.0.join("home").into_os_string()),
-        ("TMPDIR", scratch.0.join("tmp").into_os_string()),
+        ("HOME", scratch.path().join("home").into_os_string()),
+        ("TMPDIR", scratch.path().join("tmp").into_os_string()),
     ];
     let own = own.into_iter().filter(|(name, _)| !run.env.iter().any(|(given, _)| given == name));
     own.map(|(name, value)| (name.into(), value)).chain(run.env.iter().cloned()).collect()
-}
-
-/// A private folder with a home and a place for passing files; it goes with this value.
-pub(super) struct Scratch(PathBuf);
-
-impl Scratch {
-    fn make() -> io::Result<Self> {
-        use std::os::unix::fs::DirBuilderExt;
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let root = fs::canonicalize(SCRATCH_ROOT)?;
-        loop {
-            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-            let path = root.join(format!("timmy-{}-{number}", std::process::id()));
-            let mut folder = fs::DirBuilder::new();
-            folder.mode(0o700);
-            // Never one that is there already: somebody else may have put it in the way.
-            match folder.create(&path) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                made => {
-                    made?;
-                    let made = Self(path);
-                    folder.create(made.0.join("home"))?;
-                    folder.create(made.0.join("tmp"))?;
-                    return Ok(made);
-                }
-            }
-        }
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What a child made unreadable stays; it lies in a folder only this user may enter.
-        fs::remove_dir_all(&self.0).ok();
-    }
 }
 
 /// A running child that leads its session; everything in it dies with this value.

@@ -7,6 +7,7 @@ use timmy_core::decide::{BATCH_MAX, Proof, decide, decide_with};
 use timmy_core::trust::digest::DIGEST_MAX;
 use timmy_domain::approval::{Act, Approval, ApprovalStatus, Decision, Subject};
 use timmy_domain::policy::show;
+use timmy_domain::risk::Factor;
 use timmy_domain::{ApprovalId, Problem, Secret, Timestamp};
 use timmy_store::{ApprovalQuery, LIST_LIMIT_MAX};
 use utoipa::ToSchema;
@@ -29,6 +30,8 @@ pub(crate) fn shown(approval: &Approval, now: Timestamp) -> Value {
         .flat_map(|plan| &plan.files)
         .map(|file| json!({"path": show::words(&file.path), "how": file.how.name()}))
         .collect();
+    let factor = |one: &Factor| Factor { words: show::words(&one.words), ..one.clone() };
+    let factors: Vec<Factor> = approval.risk.factors.iter().map(factor).collect();
     let hosts: Vec<String> = plan.into_iter().flat_map(|plan| &plan.hosts).map(|host| show::words(host)).collect();
     json!({
         "id": approval.id,
@@ -38,19 +41,19 @@ pub(crate) fn shown(approval: &Approval, now: Timestamp) -> Value {
         "status": approval.standing(now),
         "risk": approval.risk.score,
         "band": approval.risk.band,
-        "factors": approval.risk.factors,
-        "mitigations": approval.risk.mitigations,
-        "floor": approval.risk.floor,
+        "factors": factors,
+        "mitigations": approval.risk.mitigations.iter().map(|words| show::words(words)).collect::<Vec<_>>(),
+        "floor": approval.risk.floor.as_deref().map(show::words),
         "files": files,
         "hosts": hosts,
         "undo": plan.and_then(|plan| plan.undo.as_deref()).map(show::words),
         "plan_hash": approval.plan_hash,
-        "subject": {"kind": approval.subject.kind, "id": show::words(&approval.subject.id)},
+        "subject": {"kind": show::words(&approval.subject.kind), "id": show::words(&approval.subject.id)},
         "step_up": approval.needs_step_up(),
         "not_before": approval.not_before,
         "expires_at": approval.expires_at,
         "created_at": approval.created_at,
-        "created_by": approval.created_by,
+        "created_by": show::words(&approval.created_by),
         "decided_at": approval.decided_at,
         "decided_by": approval.decided_by.as_deref().map(show::words),
         "reason": approval.reason.as_deref().map(show::words),

@@ -33,6 +33,7 @@ mod request;
 mod said;
 mod stream;
 
+pub use budget::Tally;
 pub use embeddings::EmbedWanted;
 pub use request::{ChatWanted, TextWanted};
 
@@ -64,7 +65,7 @@ struct Asking {
     request: ChatRequest,
     call: Call,
     answering: Arc<OnceLock<String>>,
-    key: String,
+    spender: budget::Spender,
     /// Given back when the call is over.
     place: OwnedSemaphorePermit,
 }
@@ -85,8 +86,8 @@ impl Asking {
         let (place, mut call) = bounded(web)?;
         let answering = Arc::new(OnceLock::new());
         call.manner.answering = Some(Arc::clone(&answering));
-        let key = budget::key(&visit.who.principal);
-        Ok(Self { web: web.clone(), request, call, answering, key, place })
+        let spender = budget::Spender::of(&visit.who.principal);
+        Ok(Self { web: web.clone(), request, call, answering, spender, place })
     }
 
     /// Asks the cascade, and notes what it cost whoever asked.
@@ -96,7 +97,7 @@ impl Asking {
             () = self.web.stop.cancelled() => Err(super::chat::stops()),
         };
         let asked = asked.map_err(refusal::no_model)?;
-        budget::note(&self.web, self.key, asked.usage).await;
+        budget::note(&self.web, self.spender, asked.usage).await;
         drop(self.place);
         Ok(asked)
     }

@@ -161,15 +161,10 @@ pub async fn unassign(State(web): State<Web>, _: Visit, agent: Named) -> Answer 
     Ok(answer(&json!({ "agent_id": agent.0, "model_name": null })))
 }
 
-/// How exactly the machine is looked at.
-#[derive(Debug, Default, Deserialize)]
-pub struct Look {
-    speed: Option<bool>,
-}
-
-/// `GET /api/v1/models/catalogue`: what there is to get and how it fits this machine.
-pub async fn catalogue(State(web): State<Web>, _: Visit, Asked(look): Asked<Look>) -> Answer {
-    let machine = web.app.library.measured(look.speed.unwrap_or(false)).await;
+/// `GET /api/v1/models/catalogue`: what there is to get and how it fits this machine. How fast disk and memory are is
+/// measured beside it, from the first time on that somebody asks.
+pub async fn catalogue(State(web): State<Web>, _: Visit) -> Answer {
+    let (machine, speeds) = web.app.library.measured().await;
     Ok(answer(&json!({
         "items": web.app.library.offers(machine).await?,
         "next": null,
@@ -177,7 +172,10 @@ pub async fn catalogue(State(web): State<Web>, _: Visit, Asked(look): Asked<Look
         "memory_bytes": machine.memory_bytes,
         "available_bytes": machine.available_bytes,
         "disk_free_bytes": machine.disk_free_bytes,
+        "measuring": speeds.measuring,
+        "measured_at": speeds.measured_at,
         "disk_read_bytes_per_second": machine.disk_read_bytes_per_second,
+        "memory_read_bytes_per_second": machine.memory_read_bytes_per_second,
     })))
 }
 
@@ -203,6 +201,26 @@ pub struct ToPull {
 /// `POST /api/v1/models/pulls`.
 pub async fn pull(State(web): State<Web>, _: Visit, Fields(what): Fields<ToPull>) -> Answer {
     Ok(created(&web.app.library.pulls.start(&what.name).await?))
+}
+
+/// A file at an address to fetch.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = ModelToFetch)]
+pub struct ToFetch {
+    /// The name it gets.
+    #[schema(min_length = 1, max_length = 120, examples("my-model"))]
+    name: String,
+    /// Where it lies: an address that begins with https, or with http on this machine.
+    #[schema(min_length = 1, max_length = 2000)]
+    url: String,
+    /// Its SHA-256 in hexadecimal. Without one nothing is verified.
+    sha256: Option<String>,
+}
+
+/// `POST /api/v1/models/fetch`: a GGUF file from anywhere, since only the owner himself comes here.
+pub async fn fetch(State(web): State<Web>, _: Visit, Fields(what): Fields<ToFetch>) -> Answer {
+    let begun = web.app.library.pulls.start_from(&what.name, &what.url, what.sha256.as_deref()).await?;
+    Ok(created(&begun))
 }
 
 /// `GET /api/v1/models/pulls/{name}`.

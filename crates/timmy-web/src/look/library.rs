@@ -3,8 +3,10 @@
 use askama::Template;
 use timmy_core::library::Offer;
 use timmy_core::library::pulls::{Pull, PullState};
+use timmy_core::library::speed::Speeds;
 use timmy_domain::model::Model;
-use timmy_domain::model::advice::Fit;
+use timmy_domain::model::advice::{self, Fit, Measured};
+use timmy_domain::model::catalogue;
 
 use super::shell::Shell;
 use super::{State, asset, icon};
@@ -57,20 +59,76 @@ pub struct ToGet {
     pub advised: bool,
 }
 
-/// The page.
+/// What changes on the page. As a fragment: `GET /models/parts`.
 #[derive(Template)]
-#[template(path = "models.html")]
-pub struct ModelsPage {
-    /// What surrounds it.
-    pub shell: Shell,
+#[template(path = "parts/library.html")]
+pub struct ModelsPart {
     /// Those that are here.
     pub here: Vec<ModelHere>,
     /// Those that come.
     pub coming: Vec<Coming>,
     /// Those there are to get.
     pub to_get: Vec<ToGet>,
-    /// What the machine has, in one sentence.
+    /// What the machine has, in a sentence or two.
     pub machine: String,
+    /// How fast it is, and how that was measured.
+    pub speed: String,
+    /// Whether that is still being measured.
+    pub measuring: bool,
+    /// The secret of the session.
+    pub csrf: String,
+}
+
+/// What the owner wrote into the form of an address, when it was refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FromAddress {
+    /// The name.
+    pub name: String,
+    /// The address.
+    pub url: String,
+    /// The checksum.
+    pub sha256: String,
+}
+
+/// The page.
+#[derive(Template)]
+#[template(path = "models.html")]
+pub struct ModelsPage {
+    /// What surrounds it.
+    pub shell: Shell,
+    /// What changes.
+    pub part: ModelsPart,
+    /// What stands in the form of an address.
+    pub from: FromAddress,
+}
+
+/// What the machine has, in one sentence.
+#[must_use]
+pub fn machine(measured: Measured) -> String {
+    format!(
+        "This machine has {} of memory, {} of it free for a model now, and {} of room on its disk.",
+        size(measured.memory_bytes),
+        size(advice::budget_bytes(measured)),
+        size(measured.disk_free_bytes)
+    )
+}
+
+/// How fast it is, and how that was measured. `at` is when.
+#[must_use]
+pub fn speed(speeds: Speeds, at: &str) -> String {
+    let Speeds { measuring, disk_read_bytes_per_second: disk, memory_read_bytes_per_second: memory, .. } = speeds;
+    if measuring {
+        return "How fast its memory and its disk are is being measured.".to_owned();
+    }
+    let disk = match disk {
+        0 => "how fast its disk is could not be measured".to_owned(),
+        disk => format!("a file written there for it at {} a second from its disk", size(disk)),
+    };
+    format!(
+        "Measured here at {at}: {} a second are read from memory by all processors together, and {disk}. A model is read \
+         once for each token, so it is not faster than that, as busy as this machine was then.",
+        size(memory)
+    )
 }
 
 /// Bytes for people: `1.3 GB`.
@@ -114,6 +172,12 @@ impl Coming {
         };
         let percent = pull.bytes_here.saturating_mul(100) / pull.bytes.max(1);
         let mut about = format!("{percent} % of {}", size(pull.bytes));
+        if !pull.checksum_known {
+            about.push_str(match pull.state {
+                PullState::Done => ". Nothing was verified: no checksum was given",
+                _ => ", without a checksum, so nothing is verified",
+            });
+        }
         if pull.state == PullState::Fetching && pull.bytes_per_second > 0 {
             let seconds = pull.bytes.saturating_sub(pull.bytes_here) / pull.bytes_per_second;
             about.push_str(&format!(", {} a second, {} min left", size(pull.bytes_per_second), seconds.div_ceil(60)));
@@ -121,7 +185,9 @@ impl Coming {
         if !pull.why.is_empty() && pull.state == PullState::Failed {
             about.push_str(&format!(": {}. {}", pull.why, pull.hint));
         }
-        let again = matches!(pull.state, PullState::Cancelled | PullState::Failed);
+        // What came from an address is asked for again by its form.
+        let known = catalogue::find(&pull.name).is_some();
+        let again = known && matches!(pull.state, PullState::Cancelled | PullState::Failed);
         Self {
             name: pull.name.clone(),
             state,
@@ -142,11 +208,11 @@ impl ToGet {
             _ if !fetchable => State::resting("Checksum unknown: import by path"),
             Fit::Memory => State::well("Fits in memory"),
             Fit::Streams { tenths_per_token: t } => {
-                State::resting(format!("Larger than memory, {}.{} s a token", t / 10, t % 10))
+                State::resting(format!("Larger than memory, at least {}.{} s a token", t / 10, t % 10))
             }
             Fit::TooLarge => State::degraded("Too large for this machine"),
             Fit::NoRoom => State::degraded("No room on the disk"),
-            Fit::Unknown => State::resting("Larger than memory"),
+            Fit::Unknown => State::resting("Larger than memory, how slow is not known"),
         };
         let kind = if offer.embeds { "for vectors" } else { "writes" };
         let mut about = format!("{}, {kind}, {}", offer.family, offer.quantisation);
@@ -154,6 +220,10 @@ impl ToGet {
             about.push_str(&format!(", {}, needs {} of memory", size(offer.bytes), size(offer.memory_bytes)));
         }
         about.push_str(&format!(", licence {}", offer.licence));
+        if offer.fit == Fit::Memory && offer.tenths_of_tokens_per_second > 0 {
+            let tenths = offer.tenths_of_tokens_per_second;
+            about.push_str(&format!(", at most {}.{} tokens a second here", tenths / 10, tenths % 10));
+        }
         Self { name: offer.name.to_owned(), state, about, fetchable, advised: advised == Some(offer.name) }
     }
 }

@@ -197,6 +197,8 @@ pub fn budget(label: impl Into<String>, spent: u64, reserved: u64, cap: Option<u
 pub struct LogPart {
     /// The last requests, newest first.
     pub requests: Vec<RequestRow>,
+    /// Whether they are written down word for word.
+    pub recording: bool,
     /// The budgets of this day.
     pub budgets: Vec<Gauge>,
     /// Days on which something left: the day and its sum, newest first.

@@ -1,6 +1,7 @@
 //! Talk: the one conversation.
 
 use askama::Template;
+use timmy_domain::intent;
 use timmy_domain::message::{Message, MessageStatus, Speaker};
 use timmy_domain::thought::Place;
 
@@ -60,6 +61,14 @@ pub struct Turn {
     pub duration: String,
     /// Tokens read and written; empty when the provider did not tell.
     pub tokens: String,
+    /// The task that the owner's order became; empty when the answer made none.
+    pub made: String,
+}
+
+/// The words of a message as they stand on the page: the buttons below say what the receipt of an order says.
+fn spoken(message: &Message) -> &str {
+    let said = message.content.rsplit_once("\n\n").filter(|_| intent::made(message).is_some());
+    said.map_or(message.content.as_str(), |(words, _)| words)
 }
 
 impl Turn {
@@ -77,7 +86,7 @@ impl Turn {
             id: message.id.to_string(),
             kind,
             at: clock.minute(message.created_at),
-            blocks: prose::blocks(&message.content),
+            blocks: prose::blocks(spoken(message)),
             about,
             question: message.answers.map(|id| id.to_string()).unwrap_or_default(),
             provider: message.provider.clone(),
@@ -85,6 +94,7 @@ impl Turn {
             place: message.place,
             duration: if message.duration_ms > 0 { words::duration_ms(message.duration_ms) } else { String::new() },
             tokens: if tokens > 0 { format!("{} tokens", words::count(tokens)) } else { String::new() },
+            made: intent::made(message).map(|task| task.to_string()).unwrap_or_default(),
         }
     }
 

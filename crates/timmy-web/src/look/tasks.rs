@@ -35,6 +35,8 @@ pub struct TaskRow {
     pub after: String,
     /// Whether a yes to it needs the password, so that it is given on its own page.
     pub step_up: bool,
+    /// Where the question is read and decided, since it shows an exact plan; empty when there is none.
+    pub decide: String,
 }
 
 /// Where a task stands, as it is shown. A word of a newer version is shown as it is.
@@ -116,6 +118,7 @@ impl TaskRow {
             before: String::new(),
             after: String::new(),
             step_up: false,
+            decide: String::new(),
         }
     }
 
@@ -257,7 +260,7 @@ const BUTTONS: [Button; 9] = [
     Button { verb: "resume", label: "Resume", ask: "", grave: false },
     Button { verb: "retry", label: "Try again", ask: "", grave: false },
     Button { verb: "unbacklog", label: "Take up again", ask: "", grave: false },
-    Button { verb: "complete", label: "Done by me", ask: "What came of it", grave: false },
+    Button { verb: "complete", label: "Done by me", ask: "Once done it stays done. What came of it", grave: false },
     Button { verb: "backlog", label: "Lay aside", ask: "Why it waits", grave: false },
     Button { verb: "cancel", label: "Cancel", ask: "Why it is stopped for good", grave: true },
     Button { verb: "veto", label: "Veto", ask: "Why you do not want it", grave: true },
@@ -299,6 +302,8 @@ pub struct TaskPart {
     pub buttons: Vec<Button>,
     /// Whether a yes needs the password.
     pub step_up: bool,
+    /// Where the question is read and decided, since it shows an exact plan; empty when there is none.
+    pub decide: String,
     /// Whether its place in the order can be changed.
     pub moves: bool,
     /// More about it, in paragraphs.

@@ -1,6 +1,7 @@
 //! The page of approvals: questions with all that is needed to answer them, and the rules that answer some of them.
 
-use axum::extract::State;
+use axum::extract::{Query, State};
+use axum::http::Uri;
 use serde::Deserialize;
 use timmy_core::decide::{BATCH_MAX, Proof, decide, decide_with};
 use timmy_core::trust::rules::Wanted;
@@ -37,9 +38,12 @@ impl Narrow {
         self.status.as_deref().map(str::trim).filter(|word| !word.is_empty()).unwrap_or("pending")
     }
 
-    /// The query of this filter; empty for the usual one, which is what waits.
+    /// The query of this filter; empty for the usual one, which is the newest of what waits.
     fn query(&self) -> String {
-        if self.word() == "pending" { String::new() } else { format!("status={}", crate::door::encoded(self.word())) }
+        let status = (self.word() != "pending").then(|| format!("status={}", crate::door::encoded(self.word())));
+        let before = self.before.as_deref().map(str::trim).filter(|place| !place.is_empty());
+        let before = before.map(|place| format!("before={}", crate::door::encoded(place)));
+        status.into_iter().chain(before).collect::<Vec<_>>().join("&")
     }
 
     fn wanted(&self, web: &Web) -> Result<ApprovalQuery, Refusal> {
@@ -53,6 +57,18 @@ impl Narrow {
 
 fn address(query: &str) -> String {
     if query.is_empty() { "/approvals".to_owned() } else { format!("/approvals?{query}") }
+}
+
+/// Where the card of a question that waits stands: on the first page, or on one that begins with it where that holds
+/// not all of the `waiting`.
+#[must_use]
+pub fn place(approval: &Approval, waiting: u64) -> String {
+    let narrow = if waiting > PAGE_CARDS as u64 {
+        Narrow { before: Some(approval.seq.saturating_add(1).to_string()), ..Narrow::default() }
+    } else {
+        Narrow::default()
+    };
+    format!("{}#a-{}", address(&narrow.query()), approval.id)
 }
 
 fn filters(narrow: &Narrow, waiting: u64) -> Vec<Choice> {
@@ -149,8 +165,8 @@ pub struct Form {
 }
 
 fn carried(query: Option<&str>) -> Narrow {
-    let status = query.and_then(|query| query.strip_prefix("status=")).map(str::to_owned);
-    Narrow { status, before: None }
+    let uri = query.and_then(|query| format!("/approvals?{query}").parse::<Uri>().ok());
+    uri.and_then(|uri| Query::<Narrow>::try_from_uri(&uri).ok()).map(|Query(narrow)| narrow).unwrap_or_default()
 }
 
 async fn decided(web: &Web, visit: &Visit, name: &Named, act: Act, note: Note, form: Form) -> Answer {
@@ -164,7 +180,11 @@ async fn decided(web: &Web, visit: &Visit, name: &Named, act: Act, note: Note, f
             Ok(()) => Ok(Did::Note(Note::RuleMade).on(visit, see(&address(&narrow.query())))),
             Err(problem) => draw(web, visit, &narrow, Some(problem)).await,
         },
-        Ok(_) => Ok(Did::Note(note).on(visit, see(&address(&narrow.query())))),
+        Ok(approval) => {
+            let planned = act == Act::Approve && approval.plan_hash.is_some();
+            let did = if planned { Did::PlanApproved(id) } else { Did::Note(note) };
+            Ok(did.on(visit, see(&address(&narrow.query()))))
+        }
         Err(problem) if visit.script => Err(problem.into()),
         Err(problem) => draw(web, visit, &narrow, Some(problem)).await,
     }

@@ -125,6 +125,7 @@ fn log_part(web: &Web, found: &Found, before: i64) -> LogPart {
     let older = found.left.get(LEFT_MAX - 1).filter(|_| found.left.len() > LEFT_MAX);
     LogPart {
         requests: recent.iter().map(|call| RequestRow::of(call, ended(call.ended))).collect(),
+        recording: web.app.ctx.cascade.rules().recorder.is_some(),
         budgets: budgets(web, found),
         days: found.days.iter().map(|s| (s.of.clone(), sum(s))).collect(),
         left: found.left.iter().take(LEFT_MAX).map(|line| LeftRow::of(line, &clock)).collect(),

@@ -5,7 +5,7 @@ use axum::http::Uri;
 use serde::Deserialize;
 use timmy_domain::approval::Subject;
 use timmy_domain::task::{Priority, Status, THOUGHT, Task};
-use timmy_domain::{Problem, Seq, TaskId};
+use timmy_domain::{Problem, Seq, TaskId, Timestamp};
 use timmy_store::{Reader, StoreError, TaskCount, TaskQuery};
 
 use super::{gather_here, refused, shell};
@@ -124,6 +124,8 @@ struct Found {
     groups: Vec<(&'static str, Vec<Task>)>,
     /// Those to which a yes needs the password, where one is set.
     guarded: Vec<TaskId>,
+    /// Those whose question shows an exact plan, with where it stands.
+    planned: Vec<(TaskId, String)>,
 }
 
 /// The queue as it is worked. Only groups that hold something are read.
@@ -149,20 +151,25 @@ fn queue(r: &Reader<'_>) -> Result<Found, StoreError> {
         let newest = r.tasks_page(&TaskQuery { limit: STRANGE_LOOK, ..TaskQuery::default() })?;
         groups.push(("strange", newest.into_iter().filter(|task| task.status.known.is_none()).collect()));
     }
-    Ok(Found { counts, groups, guarded: Vec::new() })
+    Ok(Found { counts, groups, guarded: Vec::new(), planned: Vec::new() })
 }
 
-fn read(r: &Reader<'_>, filtered: bool, wanted: &TaskQuery) -> Result<Found, StoreError> {
+fn read(r: &Reader<'_>, filtered: bool, wanted: &TaskQuery, now: Timestamp) -> Result<Found, StoreError> {
     let mut found = if filtered {
-        Found { counts: r.task_counts()?, groups: vec![("all", r.tasks_page(wanted)?)], guarded: Vec::new() }
+        let groups = vec![("all", r.tasks_page(wanted)?)];
+        Found { counts: r.task_counts()?, groups, guarded: Vec::new(), planned: Vec::new() }
     } else {
         queue(r)?
     };
-    for task in found.groups.iter().flat_map(|(_, tasks)| tasks) {
-        if task.status.known == Some(Status::PendingApproval)
-            && r.approval_pending(&Subject::task(task.id.to_string()))?.is_some_and(|one| one.needs_step_up())
-        {
-            found.guarded.push(task.id);
+    let (tasks, mut all) = (found.groups.iter().flat_map(|(_, tasks)| tasks), None);
+    for task in tasks.filter(|task| task.status.known == Some(Status::PendingApproval)) {
+        match r.approval_pending(&Subject::task(task.id.to_string()))? {
+            Some(waiting) if waiting.answered_by_its_task().is_err() => {
+                let all = all.get_or_insert(r.approvals_waiting(now)?);
+                found.planned.push((task.id, super::approvals::place(&waiting, *all)));
+            }
+            Some(waiting) if waiting.needs_step_up() => found.guarded.push(task.id),
+            _ => {}
         }
     }
     Ok(found)
@@ -197,6 +204,8 @@ fn part(found: &Found, narrow: &Narrow, clock: &Clock, visit: &Visit) -> TasksPa
     let guarded: Vec<String> = found.guarded.iter().map(ToString::to_string).collect();
     for row in groups.iter_mut().flat_map(|group| &mut group.rows) {
         row.step_up = guarded.contains(&row.id);
+        let planned = found.planned.iter().find(|(id, _)| id.to_string() == row.id);
+        row.decide = planned.map(|(_, place)| place.clone()).unwrap_or_default();
     }
     TasksPart {
         groups,
@@ -264,8 +273,8 @@ fn more(counts: &[TaskCount], narrow: &Narrow) -> Vec<Choice> {
 /// # Errors
 /// When the filter makes no sense, or the store cannot be read.
 pub async fn draw(web: &Web, visit: &Visit, narrow: &Narrow, typed: Option<(Draft, Problem)>) -> Answer {
-    let (wanted, filtered) = (narrow.wanted()?, narrow.is_filtered());
-    let (around, mut found) = gather_here(web, move |r| read(r, filtered, &wanted)).await?;
+    let (wanted, filtered, now) = (narrow.wanted()?, narrow.is_filtered(), web.app.ctx.now());
+    let (around, mut found) = gather_here(web, move |r| read(r, filtered, &wanted, now)).await?;
     if !web.app.access.has_password().await? {
         found.guarded.clear();
     }
@@ -307,8 +316,8 @@ pub async fn tasks(State(web): State<Web>, visit: Visit, Asked(narrow): Asked<Na
 /// # Errors
 /// As [`draw`].
 pub async fn list(web: &Web, visit: &Visit, narrow: &Narrow) -> Answer {
-    let (wanted, filtered) = (narrow.wanted()?, narrow.is_filtered());
-    let mut found = web.app.ctx.store.read_here(move |r| read(r, filtered, &wanted)).await?;
+    let (wanted, filtered, now) = (narrow.wanted()?, narrow.is_filtered(), web.app.ctx.now());
+    let mut found = web.app.ctx.store.read_here(move |r| read(r, filtered, &wanted, now)).await?;
     for (_, tasks) in &mut found.groups {
         tasks.truncate(PAGE_TASKS);
     }

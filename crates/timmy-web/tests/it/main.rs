@@ -4,12 +4,14 @@
 
 mod backups;
 mod contract;
+mod decide;
 mod doors;
 mod feed;
 mod house;
 mod kept;
 mod log;
 mod nonsense;
+mod orders;
 mod pages;
 mod plans;
 mod programs;

@@ -29,6 +29,7 @@ async fn every_page_draws_empty_and_full() {
         "/approvals/rows?status=all",
         "/router/status/ladder",
         "/router/status/log",
+        "/models/parts",
         "/health/page/parts",
     ];
     let pages = [

@@ -1,6 +1,6 @@
 //! The figures of the whole house, measured from outside on the release binary. Run all with
-//! `cargo bench --package timmy --bench house`, or some: `… -- start memory pages feed spawn tasks`. `home=DIR` keeps the furnished
-//! home there and uses it again; `binary=FILE` measures another binary.
+//! `cargo bench --package timmy --bench house`, or some: `… -- start memory pages feed spawn tasks gateway`. `home=DIR` keeps the
+//! furnished home there and uses it again; `binary=FILE` measures another binary.
 //!
 //! Each figure is printed as one line that begins with `figure`, which `cargo xtask bench` gathers into
 //! docs/performance.md.
@@ -13,6 +13,7 @@
 mod feed;
 mod figure;
 mod furnish;
+mod gateway;
 mod http;
 mod memory;
 mod pages;
@@ -54,6 +55,9 @@ fn main() {
         let tasks = room.path().join("tasks");
         fresh(&tasks);
         tasks::measure(&tasks);
+    }
+    if wanted("gateway") {
+        gateway::measure(room.path());
     }
     if wanted("memory") {
         memory::measure(&room.path().join("empty"), &full);

@@ -1,6 +1,7 @@
 //! `timmy model`: the models on this machine, what there is to get, and fetching it.
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,6 +14,9 @@ use crate::door::{Door, encode};
 
 /// Between two looks at how far a model is, in milliseconds.
 const LOOK_MS: u64 = 500;
+/// Between two looks at whether the machine has been measured, in milliseconds, and how many there are.
+const MEASURE_LOOK_MS: u64 = 200;
+const MEASURE_LOOKS_MAX: usize = 150;
 /// Signs of a full bar.
 const BAR_SIGNS: u64 = 24;
 /// The agent whose model is everybody's usual one.
@@ -27,16 +31,23 @@ pub struct Args {
 
 #[derive(Subcommand)]
 enum Act {
-    /// List what is here, what there is to get, and how it fits this machine
-    List {
-        /// Also measure how fast the disk reads
-        #[arg(long)]
-        speed: bool,
-    },
+    /// List what is here, what there is to get, how it fits this machine and how fast it could be
+    List,
     /// Fetch a model of the catalogue; it goes on where it stopped
     Pull {
         /// Its name; the one that fits this machine when it is left out
         name: Option<String>,
+        /// Fetch a GGUF file from this address instead, and give it that name
+        #[arg(long, requires = "name")]
+        url: Option<String>,
+        /// The SHA-256 of that file; without it nothing is verified
+        #[arg(long, requires = "url")]
+        sha256: Option<String>,
+    },
+    /// Stop fetching a model; what came stays
+    Stop {
+        /// Its name
+        name: String,
     },
     /// Remove a model; its file can come back within the hour
     Rm {
@@ -78,9 +89,17 @@ enum Act {
 /// When there is no such model, it cannot be fetched, or the door refuses.
 pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
     let door = Door::open(global).await?;
-    match args.act.unwrap_or(Act::List { speed: false }) {
-        Act::List { speed } => list(global, &door, speed).await?,
-        Act::Pull { name } => pull(global, &door, name).await?,
+    match args.act.unwrap_or(Act::List) {
+        Act::List => list(global, &door).await?,
+        Act::Pull { name: Some(name), url: Some(url), sha256 } => {
+            let asked = json!({ "name": name, "url": url, "sha256": sha256 });
+            follow(global, &door, &name, door.post("/api/v1/models/fetch", asked).await?).await?;
+        }
+        Act::Pull { name, .. } => pull(global, &door, name).await?,
+        Act::Stop { name } => {
+            let stopped = door.delete(&pull_address(&name)).await?;
+            global.show(&stopped, |p| format!("Fetching {} is being stopped.", safe(text(p, "name"), 120)));
+        }
         Act::Rm { name, undo: true } => {
             let back = door.post(&format!("/api/v1/models/{}/restore", encode(&name)), json!({})).await?;
             global.show(&back, |m| format!("{} is back.", safe(text(m, "name"), 120)));
@@ -102,50 +121,79 @@ pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
             });
         }
         Act::Bench { name } => bench(global, &door, name).await?,
-        Act::Import { path: None, .. } => {
-            let found = door.get("/api/v1/models/found").await?;
-            global.show(&found, |found| {
-                let row = |b: &Value| {
-                    format!(
-                        "{:<32} {:>9}  {}",
-                        safe(text(b, "name"), 120),
-                        size(number(b, "bytes")),
-                        safe(text(b, "path"), 300)
-                    )
-                };
-                let rows: Vec<String> = items(found).iter().map(row).collect();
-                if rows.is_empty() {
-                    "Ollama keeps no models here. To import a file: timmy model import PATH".to_owned()
-                } else {
-                    format!("{}\nTo use one without copying it: timmy model import PATH --name NAME", rows.join("\n"))
-                }
-            });
-        }
-        Act::Import { path: Some(path), name, role } => {
-            // Made absolute here: the server's own directory is another one.
-            let path = std::path::absolute(&path)?;
-            let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-            let format = if path.extension().is_some_and(|e| e == "safetensors") { "safetensors" } else { "gguf" };
-            let new = json!({
-                "name": name.unwrap_or(stem),
-                "path": path.to_string_lossy(),
-                "format": if path.is_dir() { "hf" } else { format },
-                "role": role,
-            });
-            let made = door.post("/api/v1/models/import", new).await?;
-            global.show(&made, |m| {
-                format!("{} is registered, at {}.", safe(text(m, "name"), 120), safe(text(m, "path"), 300))
-            });
-        }
+        Act::Import { path: None, .. } => found(global, &door).await?,
+        Act::Import { path: Some(path), name, role } => import(global, &door, &path, name, role).await?,
     }
     door.close().await;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(global: &Global, door: &Door, speed: bool) -> Result<()> {
-    let (here, offers) =
-        (door.get("/api/v1/models").await?, door.get(&format!("/api/v1/models/catalogue?speed={speed}")).await?);
-    let both = json!({ "installed": items(&here), "catalogue": items(&offers), "advice": offers["advice"] });
+/// Lists the files that Ollama keeps on this machine.
+async fn found(global: &Global, door: &Door) -> Result<()> {
+    let found = door.get("/api/v1/models/found").await?;
+    global.show(&found, |found| {
+        let row = |b: &Value| {
+            format!(
+                "{:<32} {:>9}  {}",
+                safe(text(b, "name"), 120),
+                size(number(b, "bytes")),
+                safe(text(b, "path"), 300)
+            )
+        };
+        let rows: Vec<String> = items(found).iter().map(row).collect();
+        if rows.is_empty() {
+            "Ollama keeps no models here. To import a file: timmy model import PATH".to_owned()
+        } else {
+            format!("{}\nTo use one without copying it: timmy model import PATH --name NAME", rows.join("\n"))
+        }
+    });
+    Ok(())
+}
+
+/// Registers a file that lies on this disk.
+async fn import(global: &Global, door: &Door, path: &Path, name: Option<String>, role: Option<String>) -> Result<()> {
+    // Made absolute here: the server's own directory is another one.
+    let path = std::path::absolute(path)?;
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let format = if path.extension().is_some_and(|e| e == "safetensors") { "safetensors" } else { "gguf" };
+    let new = json!({
+        "name": name.unwrap_or(stem),
+        "path": path.to_string_lossy(),
+        "format": if path.is_dir() { "hf" } else { format },
+        "role": role,
+    });
+    let made = door.post("/api/v1/models/import", new).await?;
+    global.show(&made, |m| format!("{} is registered, at {}.", safe(text(m, "name"), 120), safe(text(m, "path"), 300)));
+    Ok(())
+}
+
+/// The catalogue beside what was measured here. Measuring takes a moment the first time, and is waited for within bounds.
+async fn measured(global: &Global, door: &Door) -> Result<Value> {
+    let mut offers = door.get("/api/v1/models/catalogue").await?;
+    if offers["measuring"] == true && !global.json && std::io::stderr().is_terminal() {
+        writeln!(std::io::stderr(), "measuring how fast this machine reads its memory and its disk …")?;
+    }
+    for _ in 0..MEASURE_LOOKS_MAX {
+        if offers["measuring"] != true {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(MEASURE_LOOK_MS)).await;
+        offers = door.get("/api/v1/models/catalogue").await?;
+    }
+    Ok(offers)
+}
+
+async fn list(global: &Global, door: &Door) -> Result<()> {
+    let (here, offers) = (door.get("/api/v1/models").await?, measured(global, door).await?);
+    let speed = |key: &str| number(&offers, key);
+    let both = json!({
+        "installed": items(&here),
+        "catalogue": items(&offers),
+        "advice": offers["advice"],
+        "measuring": offers["measuring"],
+        "memory_read_bytes_per_second": speed("memory_read_bytes_per_second"),
+        "disk_read_bytes_per_second": speed("disk_read_bytes_per_second"),
+    });
     global.show(&both, |both| {
         let mut lines = Vec::new();
         for model in both["installed"].as_array().into_iter().flatten() {
@@ -166,6 +214,7 @@ async fn list(global: &Global, door: &Door, speed: bool) -> Result<()> {
             let bytes = size(number(offer, "bytes"));
             lines.push(format!("  {:<22} {bytes:>9}  {}, {fit}", text(offer, "name"), text(offer, "licence")));
         }
+        lines.push(speeds(both));
         if let Some(name) = both["advice"].as_str() {
             lines.push(format!("The largest that fits this machine: timmy model pull {name}"));
         }
@@ -174,16 +223,36 @@ async fn list(global: &Global, door: &Door, speed: bool) -> Result<()> {
     Ok(())
 }
 
+/// What was measured, and what follows from it.
+fn speeds(both: &Value) -> String {
+    let (memory, disk) = (number(both, "memory_read_bytes_per_second"), number(both, "disk_read_bytes_per_second"));
+    if memory == 0 {
+        return "How fast this machine is, is still being measured: ask again.".to_owned();
+    }
+    let disk =
+        if disk == 0 { "the disk could not be measured".to_owned() } else { format!("{} from the disk", size(disk)) };
+    format!(
+        "Measured here: {} a second are read from memory, {disk}. A model is read once for each \
+         token, so as busy as this machine was then, it is not faster.",
+        size(memory)
+    )
+}
+
 fn fits(offer: &Value) -> String {
     match &offer["fit"] {
-        Value::String(word) if word == "memory" => format!("fits in memory ({})", size(number(offer, "memory_bytes"))),
+        Value::String(word) if word == "memory" => {
+            let tenths = number(offer, "tenths_of_tokens_per_second");
+            let speed =
+                if tenths == 0 { String::new() } else { format!(", at most {}.{} tokens/s", tenths / 10, tenths % 10) };
+            format!("fits in memory ({}){speed}", size(number(offer, "memory_bytes")))
+        }
         Value::String(word) if word == "no_room" => "does not fit on the disk".to_owned(),
         Value::String(word) if word == "too_large" => "too large for this machine".to_owned(),
         Value::Object(streams) => {
             let tenths = streams.get("streams").and_then(|s| s["tenths_per_token"].as_u64()).unwrap_or(0);
-            format!("larger than memory: about {}.{} s for each token", tenths / 10, tenths % 10)
+            format!("larger than memory: at least {}.{} s for each token", tenths / 10, tenths % 10)
         }
-        _ => "larger than memory; --speed says how slow that is".to_owned(),
+        _ => "larger than memory; how slow that is, is not known".to_owned(),
     }
 }
 
@@ -195,15 +264,24 @@ async fn pull(global: &Global, door: &Door, name: Option<String>) -> Result<()> 
             None => bail!("no model of the catalogue fits the memory of this machine; timmy model list shows them all"),
         },
     };
-    let mut pull = door.post("/api/v1/models/pulls", json!({ "name": name })).await?;
+    let begun = door.post("/api/v1/models/pulls", json!({ "name": name })).await?;
+    follow(global, door, &name, begun).await
+}
+
+fn pull_address(name: &str) -> String {
+    format!("/api/v1/models/pulls/{}", encode(name))
+}
+
+/// Shows how far it is until it has ended; an interrupt stops it.
+async fn follow(global: &Global, door: &Door, name: &str, mut pull: Value) -> Result<()> {
     let shown = !global.json && std::io::stderr().is_terminal();
-    let address = format!("/api/v1/models/pulls/{}", encode(&name));
+    let address = pull_address(name);
     while matches!(text(&pull, "state"), "waiting" | "fetching" | "stopping") {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(LOOK_MS)) => {}
             _ = tokio::signal::ctrl_c() => {
-                pull = door.delete(&address).await?;
-                break;
+                // It may have ended meanwhile; how it stands is asked right below.
+                let _ = door.delete(&address).await;
             }
         }
         pull = door.get(&address).await?;
@@ -219,17 +297,22 @@ async fn pull(global: &Global, door: &Door, name: Option<String>) -> Result<()> 
     if text(&pull, "state") == "done" {
         global.show(&pull, |p| {
             let name = safe(text(p, "name"), 120);
-            format!("{name} is here, and its checksum is right. To work with it: timmy model use {name}")
+            let how = if p["checksum_known"] == true {
+                "and its checksum is right".to_owned()
+            } else {
+                let sum = safe(text(p, "sha256"), 64);
+                format!("but nothing was verified, since no checksum was given. What came has the SHA-256 {sum}")
+            };
+            format!("{name} is here, {how}. To work with it: timmy model use {name}")
         });
         return Ok(());
     }
     let why = if text(&pull, "why").is_empty() { "it was stopped" } else { text(&pull, "why") };
-    bail!(
-        "{} is not here: {}. {} are, and the next pull goes on from there",
-        safe(&name, 120),
-        safe(why, 300),
-        size(number(&pull, "bytes_here"))
-    )
+    let on = match number(&pull, "bytes_here") {
+        0 => "Of it nothing is kept".to_owned(),
+        bytes => format!("{} are, and the next pull goes on from there", size(bytes)),
+    };
+    bail!("{} is not here: {}. {on}", safe(name, 120), safe(why, 300))
 }
 
 fn bar(pull: &Value) -> String {
@@ -308,7 +391,7 @@ mod tests {
         assert!(bar(&json!({})).contains("of 1 B"));
         assert_eq!(
             fits(&json!({ "fit": { "streams": { "tenths_per_token": 18 } } })),
-            "larger than memory: about 1.8 s for each token"
+            "larger than memory: at least 1.8 s for each token"
         );
     }
 }

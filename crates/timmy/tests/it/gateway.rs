@@ -312,3 +312,29 @@ fn going_away_stops_the_model() {
     drop(socket);
     server.wait_for(|| under_way().filter(|n| *n == 0.0));
 }
+
+// shows: models: what is asked and answered can be written down and asked back by another run, and the page says while it is
+#[test]
+fn a_run_that_records_is_asked_back_by_another() {
+    let home = home();
+    let quiet = ("TIMMY__THINKING__ENABLED", "false");
+    let recording = [("TIMMY__CASCADE__PROVIDERS", "scripted"), ("TIMMY__CASCADE__RECORD", "true"), quiet];
+    let server = Server::start_with(home.path(), &recording);
+    let bearer = format!("Bearer {}", server.token);
+    let page = |server: &Server| server.request("GET", "/router/status", &[("Authorization", &bearer)], None).1;
+    assert!(page(&server).contains("traffic.jsonl"), "the page says so");
+    let asked = server.post("/v1/chat/completions", &chat("auto"));
+    let local = [("Authorization", bearer.as_str()), ("X-Timmy-Local-Only", "1")];
+    let secret = json!({"model": "auto", "messages": [{"role": "user", "content": "The key lies under the mat"}]});
+    assert_eq!(server.request("POST", "/v1/chat/completions", &local, Some(&secret.to_string())).0, 200);
+    assert_eq!(server.terminate(), Some(0));
+    let record = std::fs::read_to_string(home.path().join("traffic.jsonl")).expect("a record");
+    assert!(record.contains("Good morning") && !record.contains("under the mat"), "{record}");
+
+    let server = Server::start_with(home.path(), &[("TIMMY__CASCADE__PROVIDERS", "replay"), quiet]);
+    let again = server.post("/v1/chat/completions", &chat("auto"));
+    assert_eq!(again["choices"][0]["message"]["content"], asked["choices"][0]["message"]["content"]);
+    assert!(again["model"].as_str().is_some_and(|model| model.starts_with("replay/")), "{again}");
+    let (status, never) = server.ask("POST", "/v1/chat/completions", Some(&secret));
+    assert_eq!(status, 503, "{never}");
+}

@@ -95,6 +95,22 @@ async fn a_removed_model_comes_back_whole() {
     assert_eq!(std::fs::read_dir(library.folder().join(".removed")).expect("a folder").count(), 0);
 }
 
+// shows: models: how fast memory and disk are is measured beside everything else: the first look says so and does not wait
+#[tokio::test]
+async fn the_machine_is_measured_beside_everything_else() {
+    let engine = house();
+    let library = &engine.app.library;
+    let (machine, speeds) = library.measured().await;
+    assert!(speeds.measuring && machine.memory_read_bytes_per_second == 0, "the first look does not wait");
+    let offers = library.offers(machine).await.expect("offers");
+    assert!(offers.iter().all(|offer| offer.tenths_of_tokens_per_second == 0), "nothing is said that is not known");
+    while library.measured().await.1.measuring {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let (machine, speeds) = library.measured().await;
+    assert!(machine.memory_read_bytes_per_second > 0 && speeds.measured_at.is_some(), "{speeds:?}");
+}
+
 /// A server that sends `body` to whoever asks; the part after `hold` only once `go` is told.
 fn serve(body: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -115,9 +131,9 @@ fn serve(body: Vec<u8>) -> String {
 async fn a_pulled_model_is_registered_and_asked_for() {
     let engine = house();
     let entry = catalogue::find("qwen3-0.6b").expect("an entry");
-    let sha256 = Sha256::digest(WEIGHTS).iter().map(|byte| format!("{byte:02x}")).collect();
-    let file_name = entry.file_name();
-    let wanted = Wanted { url: serve(WEIGHTS.to_vec()), bytes: WEIGHTS.len() as u64, sha256, file_name };
+    let sha256 = Some(Sha256::digest(WEIGHTS).iter().map(|byte| format!("{byte:02x}")).collect());
+    let (url, bytes) = (serve(WEIGHTS.to_vec()), Some(WEIGHTS.len() as u64));
+    let wanted = Wanted { url, bytes, sha256, file_name: entry.file_name(), head: b"GGUF" };
     let pulls = &engine.app.library.pulls;
     pulls.begin(entry, wanted).await.expect("begun");
     engine.wait_for("model.registered", 1).await;
@@ -136,7 +152,8 @@ async fn a_stopped_pull_says_so_and_installs_nothing() {
     let entry = catalogue::find("qwen3-1.7b").expect("an entry");
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}/m.gguf", listener.local_addr().expect("an address"));
-    let wanted = Wanted { url, bytes: 1_000, sha256: "ab".repeat(32), file_name: entry.file_name() };
+    let (bytes, sha256) = (Some(1_000), Some("ab".repeat(32)));
+    let wanted = Wanted { url, bytes, sha256, file_name: entry.file_name(), head: b"" };
     let pulls = &engine.app.library.pulls;
     pulls.begin(entry, wanted.clone()).await.expect("begun");
     pulls.begin(entry, wanted.clone()).await.expect("it is told as it stands");

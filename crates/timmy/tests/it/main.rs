@@ -10,6 +10,7 @@
 )]
 
 mod approvals;
+mod asked;
 mod cli;
 mod crash;
 mod feed;
@@ -19,14 +20,17 @@ mod hostile;
 mod house;
 mod injection;
 mod library;
+mod localmind;
 mod log;
 mod measured;
 mod models;
 mod offline;
 mod openapi;
 mod peer;
+mod peers;
 mod process;
 mod produced;
+mod pulling;
 mod recovery;
 mod retention;
 mod router_page;

@@ -243,12 +243,16 @@ fn models(of: &Described) {
     of.act("DELETE", "/api/v1/models/assignments/{agent}", "timmy", &json!({}), 200);
     of.act("DELETE", "/api/v1/models/{name}", "m", &json!({}), 200);
     of.act("POST", "/api/v1/models/{name}/restore", "m", &json!({}), 200);
-    assert!(of.get("/api/v1/models/catalogue", "", "?speed=false")["items"].is_array());
+    assert!(of.get("/api/v1/models/catalogue", "", "")["items"].is_array());
     of.get("/api/v1/models/found", "", "");
     // Nothing is fetched here: one has no checksum, one is unknown.
     of.act("POST", "/api/v1/models/pulls", "", &json!({"name": "phi-4"}), 409);
     of.act("POST", "/api/v1/models/pulls", "", &json!({"name": "nothing"}), 404);
     of.get("/api/v1/models/pulls", "", "");
+    let far = json!({"name": "far", "url": "http://127.0.0.1:9/far.gguf"});
+    of.act("POST", "/api/v1/models/fetch", "", &far, 201);
+    of.get("/api/v1/models/pulls/{name}", "far", "");
+    of.act("POST", "/api/v1/models/fetch", "", &json!({"name": "far", "url": "ftp://a/b"}), 422);
     of.call("GET", "/api/v1/models/pulls/{name}", "qwen3-4b", "", None);
     of.act("DELETE", "/api/v1/models/pulls/{name}", "qwen3-4b", &json!({}), 409);
 }

@@ -5,7 +5,7 @@ mod areas;
 mod backup;
 mod clock;
 mod damage;
-mod disk;
+pub mod disk;
 mod doctor;
 mod mind;
 mod nightly;

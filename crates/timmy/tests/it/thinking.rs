@@ -338,6 +338,8 @@ async fn what_the_owner_does_with_the_task_reaches_the_thought() {
     assert_eq!(thought_tasks(&engine).await.len(), 1, "no other is put beside it");
     engine.app.queue.act(task.id, Act::Resume, Actor::Owner, "test").await.expect("resumed");
     assert_eq!(engine.wait_for_thoughts(1).await[0].content, "Resumed.");
+    // The thought is told of a moment before the loop has come to rest.
+    engine.wait_until(|| matches!(engine.app.thinking.doing(), Doing::Resting { .. })).await;
     engine.clock.advance(Duration::from_secs(400));
     engine.wait_until(|| matches!(engine.app.thinking.doing(), Doing::Thinking { .. })).await;
     let next = thought_tasks(&engine).await.remove(0);

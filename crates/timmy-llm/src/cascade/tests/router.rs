@@ -174,7 +174,25 @@ async fn a_broken_answer_begins_again_behind_a_mark_when_the_caller_allows_it() 
     assert_eq!(answer.content, format!("half{AGAIN_MARK}whole"));
     assert!(answer.restarted && heard == answer.content, "{heard}");
     let cascade = Cascade::new(vec![broken(), scripted("b", replies(1))]);
-    assert_eq!(cascade.complete(&request(), &call(30)).await.expect_err("not allowed").partial, "half");
+    let (to, _reader) = mpsc::channel(64);
+    let asked = Call { deltas: Some(to), ..call(30) };
+    assert_eq!(cascade.complete(&request(), &asked).await.expect_err("not allowed").partial, "half");
+}
+
+// shows: models: an answer that breaks off before anybody has read of it is begun by the next model, without a mark
+#[tokio::test(start_paused = true)]
+async fn words_that_nobody_has_read_hold_nobody_up() {
+    let broken = || Arc::new(Broken(ProviderInfo { name: "a".into(), kind: "x", place: Place::Local }));
+    let cascade = Cascade::new(vec![broken(), scripted("b", vec![Step::Reply("whole".into())])]);
+    let answer = cascade.complete(&request(), &call(30)).await.expect("b answers");
+    assert_eq!((answer.content.as_str(), answer.provider.as_str(), answer.restarted), ("whole", "b", false));
+    assert_eq!(names_of(&answer.attempts), ["timeout_stall"]);
+    // Words came until the very end: nobody is asked without time, and nobody is blamed for that.
+    let b = scripted("b", vec![Step::Reply("late".into())]);
+    let cascade = Cascade::new(vec![scripted("a", vec![slow(20)]), b.clone(), Arc::new(Reflex::new("m"))]);
+    let answer = cascade.complete(&request(), &call(30)).await.expect("reflex answers");
+    assert_eq!((answer.place, answer.attempts.len(), b.requests().len()), (Place::Reflex, 2, 0));
+    assert_eq!(cascade.status()[1].failures, 0);
 }
 
 /// Says half of an answer and breaks off.

@@ -84,7 +84,7 @@ pub async fn given(web: &Web, visit: &Visit, wanted: EmbedWanted, label: Sensiti
         Problem::unavailable("no_model", format!("Nothing here could make vectors.{why}"), hint)
     })?;
     let usage = made.embeddings.usage;
-    super::budget::note(web, super::budget::key(&visit.who.principal), usage).await;
+    super::budget::note(web, super::budget::Spender::of(&visit.who.principal), usage).await;
     let data: Vec<Value> = made.embeddings.vectors.iter().enumerate().map(|(n, v)| one(n, v, packed)).collect();
     let body = json!({
         "object": "list",

@@ -2,7 +2,7 @@
 
 use super::{Line, Md, Twin};
 use crate::look::Shell;
-use crate::look::library::ModelsPage;
+use crate::look::library::{ModelsPage, ModelsPart};
 
 impl Twin for ModelsPage {
     fn shell(&self) -> &Shell {
@@ -10,8 +10,10 @@ impl Twin for ModelsPage {
     }
 
     fn write(&self, md: &mut Md) {
-        let Self { shell: _, here, coming, to_get, machine } = self;
+        let Self { shell: _, part, from: _ } = self;
+        let ModelsPart { here, coming, to_get, machine, speed, measuring: _, csrf: _ } = part;
         md.words(machine);
+        md.words(speed);
         let mut list = |title: &str, rows: Vec<(&str, &str, &str)>| {
             if rows.is_empty() {
                 return;

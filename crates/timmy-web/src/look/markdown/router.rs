@@ -49,7 +49,7 @@ fn rung(rung: &Rung, md: &mut Md) {
 }
 
 fn log(part: &LogPart, md: &mut Md) {
-    let LogPart { requests, budgets, days, left, older, query: _ } = part;
+    let LogPart { requests, recording, budgets, days, left, older, query: _ } = part;
     md.heading(2, "Last requests");
     if requests.is_empty() {
         md.words("None since the start.");
@@ -58,6 +58,10 @@ fn log(part: &LogPart, md: &mut Md) {
         let path: Vec<&str> = row.steps.iter().map(|step| step.state.word.as_str()).collect();
         let line = Line::new().time(&row.at).text(": ").strong(&row.purpose).also(&row.label.word);
         md.item(line.also(&path.join(", then ")).also(&row.took).also(&row.cost));
+    }
+    if *recording {
+        md.words("Questions and answers are written to traffic.jsonl in the home, without what is labelled local.");
+        md.words("To end that: record = false in the section [cascade].");
     }
     md.heading(2, "Budgets");
     for gauge in budgets {

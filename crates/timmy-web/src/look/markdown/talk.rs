@@ -54,4 +54,7 @@ fn turn(turn: &Turn, md: &mut Md) {
     if !turn.blocks.is_empty() {
         md.quote(&turn.blocks);
     }
+    if !turn.made.is_empty() {
+        md.line(Line::new().link("The task that was made of it", &format!("/tasks/{}", turn.made)));
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{Line, Md, Twin, stated};
 use crate::look::approvals::{ApprovalsPage, Card};
-use crate::look::tasks::{AgentsPage, TaskPage, TaskPart, TaskRow, TasksPage};
+use crate::look::tasks::{AgentsPage, Button, TaskPage, TaskPart, TaskRow, TasksPage};
 use crate::look::{Choice, Shell};
 
 fn choices(what: &str, all: &[Choice], md: &mut Md) {
@@ -66,6 +66,7 @@ impl Twin for TaskPage {
             needs,
             buttons,
             step_up: _,
+            decide,
             moves: _,
             description,
             result,
@@ -81,10 +82,7 @@ impl Twin for TaskPage {
         for (state, title, href) in needs {
             md.item(Line::new().strong(&state.word).text(": ").link(title, href));
         }
-        if !buttons.is_empty() {
-            let verbs: Vec<&str> = buttons.iter().map(|button| button.verb).collect();
-            md.words(&format!("What can be done: {}.", verbs.join(", ")));
-        }
+        verbs(md, buttons, decide);
         for (title, blocks) in [("What is to be done", description), ("What came of it", result)] {
             if !blocks.is_empty() {
                 md.heading(2, title);
@@ -126,6 +124,18 @@ impl Twin for TaskPage {
             let line = Line::new().strong(&row.state.word).text(": ");
             md.item(line.link(&row.sentence, &format!("/swarm/events/{}", row.seq)).dot().time(&row.at));
         }
+    }
+}
+
+/// What can be done with a task. Of one that asks about an exact plan only that plan's card takes a yes.
+fn verbs(md: &mut Md, buttons: &[Button], decide: &str) {
+    if !buttons.is_empty() {
+        let fits = |verb: &&str| decide.is_empty() || *verb != "approve";
+        let verbs: Vec<&str> = buttons.iter().map(|button| button.verb).filter(fits).collect();
+        md.words(&format!("What can be done: {}.", verbs.join(", ")));
+    }
+    if !decide.is_empty() {
+        md.line(Line::new().text("It asks about one exact plan: ").link("read and decide", decide));
     }
 }
 

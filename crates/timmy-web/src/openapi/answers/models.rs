@@ -92,6 +92,8 @@ pub struct CatalogueEntry {
     /// `tenths_per_token`.
     #[schema(value_type = serde_json::Value)]
     fit: String,
+    /// Tenths of a token that it can write here in a second at most, since for each all of it is read; 0 while unknown.
+    tenths_of_tokens_per_second: u64,
     /// Whether a model of that name is registered.
     installed: bool,
     /// Bytes of it that came before.
@@ -115,8 +117,15 @@ pub struct Catalogue {
     available_bytes: u64,
     /// What may still be written, in bytes.
     disk_free_bytes: u64,
-    /// How fast the disk reads, in bytes a second; measured only when it is asked for.
+    /// Whether disk and memory are being measured now.
+    measuring: bool,
+    /// When they were measured, in this run.
+    #[schema(required)]
+    measured_at: Option<Moment>,
+    /// How fast the disk reads, in bytes a second; 0 while unknown.
     disk_read_bytes_per_second: u64,
+    /// How fast all processors together read memory, in bytes a second; 0 while unknown.
+    memory_read_bytes_per_second: u64,
 }
 
 /// A model that is being fetched, or was in this run.
@@ -128,8 +137,12 @@ pub struct ModelPull {
     state: String,
     /// Bytes that are here.
     bytes_here: u64,
-    /// All bytes.
+    /// All bytes; 0 while only the server knows them.
     bytes: u64,
+    /// Whether what comes is checked against a checksum that was known before. Without one nothing is verified.
+    checksum_known: bool,
+    /// The SHA-256 of what came; empty until it is here.
+    sha256: String,
     /// Bytes that come in a second; 0 while unknown.
     bytes_per_second: u64,
     /// When it was asked for.

@@ -19,7 +19,7 @@ pub(super) fn library() -> Vec<Call> {
             .takes::<models::New>()
             .gives::<Model>(201, "The model."),
         Call::get("/api/v1/models/catalogue", "catalogue", "What there is to get, and how it fits this machine")
-            .asks("speed", "Whether to measure the disk too.", one_of(["true", "false"]))
+            .note("How fast disk and memory are is measured beside it, from the first time on that somebody asks: while `measuring` is true, ask again.")
             .gives::<Catalogue>(200, "The catalogue."),
         Call::get("/api/v1/models/found", "foundModels", "Models that Ollama keeps on this disk")
             .lists::<FoundModel>("Files.", Next::Never),
@@ -42,6 +42,11 @@ pub(super) fn library() -> Vec<Call> {
             .takes::<models::ToPull>()
             .gives::<ModelPull>(201, "The pull.")
             .refuses(404)
+            .refuses(409),
+        Call::post("/api/v1/models/fetch", "fetchModel", "Fetch a GGUF file from an address")
+            .note("Without a checksum nothing is verified, and such a pull begins anew after it was stopped. Ask for the pull to see how far it is.")
+            .takes::<models::ToFetch>()
+            .gives::<ModelPull>(201, "The pull.")
             .refuses(409),
         Call::get("/api/v1/models/pulls/{name}", "pull", "How far a model is")
             .named("name", "The model.", any_schema())

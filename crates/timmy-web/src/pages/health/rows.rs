@@ -192,6 +192,5 @@ pub fn store(stats: &StoreStats, gathered: &Gathered, clock: &Clock) -> Vec<Fact
         }
         None => Fact::new("Chain", "not verified as a whole yet"),
     });
-    facts.push(Fact::new("Sandbox", "none yet: Timmy runs no tools; git only reads, with hardened arguments"));
     facts
 }

@@ -201,7 +201,7 @@ pub async fn make(State(web): State<Web>, visit: Visit, Fields(typed): Fields<Ty
         Err(problem) => Err(problem),
     };
     match made {
-        Ok(made) => answered(&web, &visit, Some(""), made.task.id, &Did::Note(Note::TaskMade)).await,
+        Ok(made) => answered(&web, &visit, Some(""), made.task.id, &Did::TaskMade(made.task.id)).await,
         Err(problem) if visit.script => Err(problem.into()),
         Err(problem) => super::draw(&web, &visit, &Narrow::default(), Some((typed.draft(), problem))).await,
     }

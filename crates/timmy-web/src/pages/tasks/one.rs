@@ -17,7 +17,7 @@ use crate::look::events::EventRow;
 use crate::look::tasks::{Asked, Draft, StepView, TaskPage, TaskPart, buttons, priority, state};
 use crate::look::{Clock, Fact, State as Word, approvals, prose};
 use crate::nav;
-use crate::pages::{gather_here, refused, shell, status_of};
+use crate::pages::{approvals as approvals_page, gather_here, refused, shell, status_of};
 use crate::web::Web;
 
 /// Questions about a task that are shown.
@@ -38,6 +38,8 @@ struct Found {
     needs: Vec<Task>,
     ahead: u64,
     asked: Vec<Approval>,
+    /// Questions that wait, about whatever.
+    waiting: u64,
     artifacts: Vec<ArtifactRow>,
     beginnings: Vec<(Seq, Vec<u8>)>,
     events: Vec<Record>,
@@ -48,7 +50,7 @@ fn read(r: &Reader<'_>, id: TaskId, query: &ApprovalQuery) -> Result<Option<Foun
     let needs = task.needs.iter().map(|id| r.task(*id)).collect::<Result<Vec<_>, _>>()?;
     let waits = task.status.known == Some(Status::Approved);
     let ahead = if waits { r.tasks_ahead(&task)? } else { 0 };
-    let asked = r.approvals_page(query)?;
+    let (asked, waiting) = (r.approvals_page(query)?, r.approvals_waiting(query.now)?);
     let artifacts = r.artifacts(id)?;
     let beginnings =
         if artifacts.is_empty() { Vec::new() } else { r.artifact_beginnings(id, READ_MAX, READ_BYTES_MAX)? };
@@ -61,7 +63,7 @@ fn read(r: &Reader<'_>, id: TaskId, query: &ApprovalQuery) -> Result<Option<Foun
     };
     let events = r.events_page(&of_it, EVENTS_LOOK_MAX)?.records;
     let needs = needs.into_iter().flatten().collect();
-    Ok(Some(Found { needs, ahead, asked, artifacts, beginnings, events, task }))
+    Ok(Some(Found { needs, ahead, asked, waiting, artifacts, beginnings, events, task }))
 }
 
 /// Why it stands where it stands, and what comes next.
@@ -71,6 +73,9 @@ fn why(found: &Found, clock: &Clock) -> String {
         return format!("This version does not know the word “{}”, so it leaves the task alone.", task.status);
     };
     match status {
+        Status::PendingApproval if task.started_at.is_some() => {
+            "It waits for your word about its next step.".to_owned()
+        }
         Status::PendingApproval => "It waits for your word before it is begun.".to_owned(),
         Status::Approved => queued(task, needs, *ahead, clock),
         Status::Running => format!("Being worked on, attempt {} of {}.", task.attempts, task.attempts_max),
@@ -151,14 +156,17 @@ fn artifacts(found: &Found, clock: &Clock) -> Vec<ArtifactView> {
 
 fn part(found: &Found, has_password: bool, clock: &Clock, visit: &Visit) -> TaskPart {
     let task = &found.task;
+    let waits = found.asked.iter().find(|one| one.standing(clock.now) == ApprovalStatus::Pending);
+    let waits = waits.filter(|_| task.status.known == Some(Status::PendingApproval));
+    let planned = waits.filter(|one| one.answered_by_its_task().is_err());
     TaskPart {
         id: task.id.to_string(),
         state: state(task),
         why: why(found, clock),
         needs: found.needs.iter().map(|one| (state(one), one.title.clone(), format!("/tasks/{}", one.id))).collect(),
         buttons: buttons(task),
-        step_up: has_password
-            && found.asked.iter().any(|one| one.standing(clock.now) == ApprovalStatus::Pending && one.needs_step_up()),
+        step_up: has_password && waits.is_some_and(Approval::needs_step_up),
+        decide: planned.map(|one| approvals_page::place(one, found.waiting)).unwrap_or_default(),
         moves: task.status.known == Some(Status::Approved),
         description: prose::blocks(&task.description),
         result: prose::blocks(task.result.as_deref().unwrap_or_default()),

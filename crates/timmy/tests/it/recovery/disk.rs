@@ -8,21 +8,22 @@ use serde_json::{Value, json};
 use super::may_mount;
 use crate::support::{Server, home, timmy};
 
-/// A server whose home is a disk of 24 MiB that only it sees; and where that home is seen from here.
-fn server_on_a_small_disk(home: &Path) -> Server {
+/// A server whose home is a disk of so many MiB that only it sees; and where that home is seen from here.
+pub fn server_on_a_small_disk(home: &Path, mib: u64) -> Server {
     let mut command = Command::new("unshare");
-    let script = "mount -t tmpfs -o size=24m,mode=700 none \"$1\" && shift && exec \"$@\"";
+    let script = format!("mount -t tmpfs -o size={mib}m,mode=700 none \"$1\" && shift && exec \"$@\"");
     command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin").env("HOME", home);
     command.env("TIMMY__CASCADE__PROVIDERS", "scripted,reflex").env("TIMMY__THINKING__INTERVAL_SECONDS", "1");
     command.env("TIMMY__THINKING__DAILY_CALLS", "0").env("TIMMY__THINKING__DAILY_TOKENS", "0");
     command.env("TIMMY__THINKING__ADAPTIVE_REST", "false");
-    command.args(["-rm", "sh", "-c", script, "sh"]).arg(home).arg(timmy(home).get_program());
+    command.args(["-rm", "sh", "-c", &script, "sh"]).arg(home).arg(timmy(home).get_program());
     command.arg("--home").arg(home).args(["serve", "--port", "0"]);
     let below = home.strip_prefix("/").expect("absolute").to_owned();
     Server::of(command, Stdio::null(), move |pid| PathBuf::from(format!("/proc/{pid}/root")).join(below))
 }
 
-fn fill(at: &Path) {
+/// Writes to `at` until not one byte more finds room.
+pub fn fill(at: &Path) {
     let mut file = std::fs::File::create(at).expect("made");
     let piece = [b'x'; 4_096];
     while std::io::Write::write_all(&mut file, &piece).is_ok() {}
@@ -61,7 +62,7 @@ fn a_full_disk_refuses_writes_and_all_goes_on_when_there_is_room() {
         return;
     }
     let place = home();
-    let server = server_on_a_small_disk(place.path());
+    let server = server_on_a_small_disk(place.path(), 24);
     let filler = server.home.join("filler");
     let mut acknowledged = Vec::new();
     let mut keep = |words: String| {

@@ -1,0 +1,38 @@
+//! `cargo xtask peers`: programs of others that speak of models as live peers: the server of llama.cpp, and the official
+//! client of OpenAI's API.
+//!
+//! They live in a folder of their own below `target/tools`; the versions stand in `xtask/peers.txt`. The tests find them
+//! through a variable, and say that they skip where it is not set.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use crate::{shell, venv};
+
+/// What is installed, with versions.
+const WANTED: &str = "xtask/peers.txt";
+/// The tests that need them: package, test program, and a part of their names.
+const TESTS: [(&str, &str, &str); 2] = [("timmy", "it", "peers::"), ("timmy-engine", "peer", "six_layouts")];
+
+/// Runs the tests with live peers; `false` when one failed.
+///
+/// Without Python this skips and says so, except in an unattended run, where it fails.
+pub fn run(root: &Path) -> anyhow::Result<bool> {
+    let folder = match venv::ready(root, "peers", WANTED)? {
+        Ok(folder) => folder,
+        Err(why) if shell::unattended() => bail!("the live peers of models cannot run: {why}"),
+        Err(why) => {
+            println!("peers: SKIPPED, so nothing is shown about llama.cpp and OpenAI's client: {why}");
+            return Ok(true);
+        }
+    };
+    for (package, test, name) in TESTS {
+        let arguments = ["test", "--quiet", "--locked", "--package", package, "--test", test, name];
+        let status = shell::command("cargo", &arguments, root).env("TIMMY_TEST_MODEL_PEER", &folder).status();
+        if !status.context("cargo does not start")?.success() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

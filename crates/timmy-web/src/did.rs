@@ -7,6 +7,10 @@ use timmy_domain::task::Priority;
 use timmy_domain::text::{cut, one_line, plural};
 use timmy_domain::{ApprovalId, TaskId, ThoughtId};
 
+mod tasks;
+
+pub use tasks::{Bulk, Said};
+
 use crate::auth::{Visit, set_cookie};
 use crate::look::shell::Told;
 
@@ -48,6 +52,12 @@ pub enum Did {
     TaskAside(TaskId),
     /// A task that was laid aside is taken up.
     TaskTakenUp(TaskId),
+    /// The owner said yes to a task, which can be laid aside until it begins.
+    TaskApproved(TaskId),
+    /// A task was changed; what it said before.
+    TaskSaid(Said),
+    /// One act on several tasks, which has an opposite.
+    Bulk(Bulk),
     /// A task stands elsewhere in the order; where it stood.
     TaskMoved(TaskId, i64, Priority),
     /// A provider was switched off or on; its name, and whether it is off now.
@@ -108,8 +118,6 @@ pub enum Note {
     PasswordRemoved,
     /// A task was changed.
     TaskEdited,
-    /// A task was approved.
-    TaskApproved,
     /// A task was vetoed.
     TaskVetoed,
     /// A task takes its turn again.
@@ -184,7 +192,6 @@ impl Note {
         (Self::PasswordSet, "password", "The password is set. Every other browser is logged out."),
         (Self::PasswordRemoved, "nopassword", "The password is gone. Every other browser is logged out."),
         (Self::TaskEdited, "taskedited", "The task is changed."),
-        (Self::TaskApproved, "taskapproved", "Approved. The task takes its turn."),
         (Self::TaskVetoed, "taskvetoed", "Vetoed. The task is not done, and what ran is stopped."),
         (Self::TaskResumed, "taskresumed", "The task takes its turn again."),
         (Self::TaskCancelled, "taskcancelled", "Cancelled. The task is over."),
@@ -300,6 +307,9 @@ impl Did {
             Self::TaskPaused(_) => "The task is paused.".to_owned(),
             Self::TaskAside(_) => "The task is laid aside.".to_owned(),
             Self::TaskTakenUp(_) => "The task takes its turn again.".to_owned(),
+            Self::TaskApproved(_) => "Approved. The task takes its turn.".to_owned(),
+            Self::TaskSaid(_) => Note::TaskEdited.row().1.to_owned(),
+            Self::Bulk(bulk) => Self::Several(bulk.len(), 0).text(),
             Self::TaskMoved(..) => "The task stands elsewhere in the order.".to_owned(),
             Self::RouterSwitched(name, true) => format!("{name} is switched off and not asked."),
             Self::RouterSwitched(name, false) => format!("{name} is switched on."),
@@ -337,6 +347,9 @@ impl Did {
             Self::TaskPaused(id) => Undo::task(id, "resume"),
             Self::TaskAside(id) => Undo::task(id, "unbacklog"),
             Self::TaskTakenUp(id) => Undo::task(id, "backlog"),
+            Self::TaskApproved(id) => Undo::task(id, "backlog"),
+            Self::TaskSaid(said) => said.undo(),
+            Self::Bulk(bulk) => bulk.undo(),
             Self::TaskMoved(id, position, priority) => {
                 Undo::task(id, "put").with("position", position).with("priority", priority)
             }
@@ -376,6 +389,9 @@ impl Did {
             Self::TaskPaused(id) => format!("taskpaused.{id}"),
             Self::TaskAside(id) => format!("taskaside.{id}"),
             Self::TaskTakenUp(id) => format!("taskup.{id}"),
+            Self::TaskApproved(id) => format!("taskyes.{id}"),
+            Self::TaskSaid(said) => said.coded(),
+            Self::Bulk(bulk) => bulk.coded(),
             Self::TaskMoved(id, position, priority) => format!("taskmoved.{id}_{position}_{priority}"),
             Self::RouterSwitched(name, off) => format!("{}.{}", if *off { "routeoff" } else { "routeon" }, hex(name)),
             Self::RouterOrdered(before) => format!("routeorder.{}", hex(&before.join(","))),
@@ -408,6 +424,9 @@ impl Did {
             "taskpaused" => Self::TaskPaused(of.parse().ok()?),
             "taskaside" => Self::TaskAside(of.parse().ok()?),
             "taskup" => Self::TaskTakenUp(of.parse().ok()?),
+            "taskyes" => Self::TaskApproved(of.parse().ok()?),
+            "tasksaid" => Self::TaskSaid(Said::parse(of)?),
+            "bulk" => Self::Bulk(Bulk::parse(of)?),
             "taskmoved" => {
                 let mut parts = of.split('_');
                 let mut next = || parts.next();
@@ -502,6 +521,7 @@ fn unhex(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::look::tasks::Draft;
 
     fn all() -> Vec<Did> {
         let id: ThoughtId = "0192f0c1-7c2a-7e55-9d0e-2b1f6a0c9a11".parse().expect("an id");
@@ -523,6 +543,9 @@ mod tests {
             Did::TaskAside(task),
             Did::TaskTakenUp(task),
             Did::TaskMoved(task, -5, Priority::High),
+            Did::TaskApproved(task),
+            Did::TaskSaid(Said::of(task, Draft { title: "Größe; x=1".to_owned(), ..Draft::default() }).expect("short")),
+            Did::Bulk(Bulk::of("pause", vec![task, task]).expect("an opposite")),
             Did::Several(2, 1),
             Did::several(2, 1, &[("Größe".to_owned(), "It is vetoed, so “approve” does not fit.".to_owned())]),
             Did::RouterSwitched("ollama".to_owned(), true),

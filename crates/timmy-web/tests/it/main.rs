@@ -18,4 +18,5 @@ mod programs;
 mod rich;
 mod settings;
 mod twins;
+mod undo;
 mod work;

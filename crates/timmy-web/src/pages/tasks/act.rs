@@ -9,10 +9,11 @@ use timmy_domain::task::step::{Act, Edit};
 use timmy_domain::task::{self, Priority};
 use timmy_domain::{Actor, Problem, Secret, TaskId, Timestamp};
 
+use super::one::said;
 use super::{Narrow, address, list};
 use crate::ask::{Asked, Fields, Named};
 use crate::auth::Visit;
-use crate::did::{Did, Note};
+use crate::did::{Bulk, Did, Note, Said};
 use crate::errors::Answer;
 use crate::look::tasks::Draft;
 use crate::pages::login::secret;
@@ -42,7 +43,7 @@ async fn answered(web: &Web, visit: &Visit, query: Option<&str>, id: TaskId, did
 /// The act that `verb` names, and what is said about it.
 fn act(verb: &str, why: String, id: TaskId) -> Option<(Act, Did)> {
     Some(match verb {
-        "approve" => (Act::Approve, Did::Note(Note::TaskApproved)),
+        "approve" => (Act::Approve, Did::TaskApproved(id)),
         "veto" => (Act::Veto(why), Did::Note(Note::TaskVetoed)),
         "pause" => (Act::Pause, Did::TaskPaused(id)),
         "resume" => (Act::Resume, Did::Note(Note::TaskResumed)),
@@ -210,12 +211,16 @@ pub async fn make(State(web): State<Web>, visit: Visit, Fields(typed): Fields<Ty
 /// `POST /tasks/{id}/modify`.
 pub async fn modify(State(web): State<Web>, visit: Visit, name: Named, Fields(typed): Fields<Typed>) -> Answer {
     let id: TaskId = name.id("task")?;
+    let before = said(&web.app.queue.get(id).await?, &web.clock());
     let changed = match typed.edit(&web) {
         Ok(edit) => decide::act(&web.app, id, Act::Modify(edit), &visit.who.principal.name, None).await,
         Err(problem) => Err(problem),
     };
     match changed {
-        Ok(_) => answered(&web, &visit, None, id, &Did::Note(Note::TaskEdited)).await,
+        Ok(_) => {
+            let did = Said::of(id, before).map_or(Did::Note(Note::TaskEdited), Did::TaskSaid);
+            answered(&web, &visit, None, id, &did).await
+        }
         Err(problem) if visit.script => Err(problem.into()),
         Err(problem) => super::one::draw(&web, &visit, id, Some((Some(typed.draft()), problem))).await,
     }
@@ -224,30 +229,35 @@ pub async fn modify(State(web): State<Web>, visit: Visit, name: Named, Fields(ty
 /// `POST /tasks/bulk`: one act on the chosen tasks, each by itself.
 pub async fn bulk(State(web): State<Web>, visit: Visit, Fields(fields): Fields<Vec<(String, String)>>) -> Answer {
     let field = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-    let ids: Vec<TaskId> =
-        fields.iter().filter(|(key, _)| key == "id").take(BULK_MAX).filter_map(|(_, id)| id.parse().ok()).collect();
+    // One by one from the boxes of the list, or all in one word from the notice that takes an act back.
+    let chosen = fields.iter().filter(|(key, _)| key == "id").map(|(_, id)| id.as_str());
+    let named = chosen.chain(field("ids").unwrap_or_default().split(','));
+    let ids: Vec<TaskId> = named.filter_map(|id| id.parse().ok()).take(BULK_MAX).collect();
     let (verb, why) = (field("act").unwrap_or_default(), field("reason").unwrap_or_default());
     let password = field("password").filter(|typed| !typed.is_empty()).map(|typed| Secret::new(typed.to_owned()));
-    let (mut changed, mut refused, mut proof) = (0_u64, Vec::new(), decide::Proof::of(password.as_ref()));
+    let (mut changed, mut refused, mut proof) = (Vec::new(), Vec::new(), decide::Proof::of(password.as_ref()));
     for id in &ids {
         let Some((act, _)) = act(verb, why.to_owned(), *id) else { break };
         match decide::act_with(&web.app, *id, act, &visit.who.principal.name, &mut proof).await {
-            Ok(_) => changed += 1,
+            Ok(_) => changed.push(*id),
             Err(problem) => refused.push((*id, problem)),
         }
     }
-    let did = came_to(&web, changed, &refused).await;
+    let did = came_to(&web, verb, changed, &refused).await;
     let narrow = Narrow::carried(field("query").unwrap_or_default());
     let answer = if visit.script { list(&web, &visit, &narrow).await? } else { see(&address(&narrow.query())) };
     Ok(did.on(&visit, answer))
 }
 
 /// What an act on several tasks came to; those that were refused are named with the reason.
-async fn came_to(web: &Web, changed: u64, refused: &[(TaskId, Problem)]) -> Did {
-    let mut named = Vec::new();
+async fn came_to(web: &Web, verb: &str, changed: Vec<TaskId>, refused: &[(TaskId, Problem)]) -> Did {
+    let (count, mut named) = (changed.len() as u64, Vec::new());
+    if let (true, Some(bulk)) = (refused.is_empty(), Bulk::of(verb, changed)) {
+        return Did::Bulk(bulk);
+    }
     for (id, problem) in refused.iter().take(Did::NAMED_MAX) {
         let task = web.app.queue.get(*id).await;
         named.push((task.map(|task| task.title).unwrap_or_default(), problem.message.clone()));
     }
-    Did::several(changed, refused.len() as u64, &named)
+    Did::several(count, refused.len() as u64, &named)
 }

@@ -214,17 +214,22 @@ pub async fn draw(web: &Web, visit: &Visit, id: TaskId, typed: Option<(Option<Dr
         part: part(&found, web.app.access.has_password().await?, &clock, visit),
         edits: task.status.known.is_some_and(|status| !matches!(status, Status::Completed | Status::Vetoed)),
         open: draft.is_some(),
-        draft: draft.unwrap_or_else(|| Draft {
-            title: task.title.clone(),
-            description: task.description.clone(),
-            priority: task.priority.to_string(),
-            assigned_to: task.assigned_to.clone(),
-            due: task.due.map(|due| clock.field(due)).unwrap_or_default(),
-            asks: task.requires_approval,
-        }),
+        draft: draft.unwrap_or_else(|| said(task, &clock)),
         shell,
     };
     show_with(code, visit, &drawn)
+}
+
+/// What a task says, as the form that changes it has it.
+pub(super) fn said(task: &Task, clock: &Clock) -> Draft {
+    Draft {
+        title: task.title.clone(),
+        description: task.description.clone(),
+        priority: task.priority.to_string(),
+        assigned_to: task.assigned_to.clone(),
+        due: task.due.map(|due| clock.field(due)).unwrap_or_default(),
+        asks: task.requires_approval,
+    }
 }
 
 /// `GET /tasks/{id}`.

@@ -41,7 +41,7 @@ pub fn run(root: &Path, binary: Option<&Path>, only: Option<&str>) -> anyhow::Re
 }
 
 fn build(root: &Path) -> anyhow::Result<PathBuf> {
-    if !shell::succeeds("cargo", &["build", "--quiet", "--package", "timmy"], root)? {
+    if !shell::succeeds("cargo", &["build", "--quiet", "--workspace", "--bins"], root)? {
         bail!("timmy does not build");
     }
     Ok(root.join("target/debug/timmy"))

@@ -12,8 +12,8 @@ use crate::{shell, venv};
 
 /// What is installed, with versions.
 const WANTED: &str = "xtask/peers.txt";
-/// The tests that need them: package, test program, and a part of their names.
-const TESTS: [(&str, &str, &str); 2] = [("timmy", "it", "peers::"), ("timmy-engine", "peer", "six_layouts")];
+/// The tests that need them: test program, and a part of their names.
+const TESTS: [(&str, &str); 2] = [("it", "peers::"), ("peer", "six_layouts")];
 
 /// Runs the tests with live peers; `false` when one failed.
 ///
@@ -27,8 +27,9 @@ pub fn run(root: &Path) -> anyhow::Result<bool> {
             return Ok(true);
         }
     };
-    for (package, test, name) in TESTS {
-        let arguments = ["test", "--quiet", "--locked", "--package", package, "--test", test, name];
+    for (test, name) in TESTS {
+        // Of the whole workspace, as the step before built it: one package alone has other features, and is built anew.
+        let arguments = ["test", "--quiet", "--locked", "--workspace", "--test", test, name];
         let status = shell::command("cargo", &arguments, root).env("TIMMY_TEST_MODEL_PEER", &folder).status();
         if !status.context("cargo does not start")?.success() {
             return Ok(false);

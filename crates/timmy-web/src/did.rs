@@ -309,7 +309,7 @@ impl Did {
             Self::TaskTakenUp(_) => "The task takes its turn again.".to_owned(),
             Self::TaskApproved(_) => "Approved. The task takes its turn.".to_owned(),
             Self::TaskSaid(_) => Note::TaskEdited.row().1.to_owned(),
-            Self::Bulk(bulk) => Self::Several(bulk.len(), 0).text(),
+            Self::Bulk(bulk) => Self::Several(bulk.count(), 0).text(),
             Self::TaskMoved(..) => "The task stands elsewhere in the order.".to_owned(),
             Self::RouterSwitched(name, true) => format!("{name} is switched off and not asked."),
             Self::RouterSwitched(name, false) => format!("{name} is switched on."),

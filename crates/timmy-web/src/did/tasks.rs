@@ -31,7 +31,7 @@ impl Bulk {
 
     /// How many were changed.
     #[must_use]
-    pub fn len(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         self.ids.len() as u64
     }
 

@@ -246,6 +246,11 @@ impl Event {
                 format!("The model {} is {} % here", quote(&e.name), e.bytes_here.saturating_mul(100) / e.bytes.max(1))
             }
             Self::ModelPullEnded(e) => format!("Fetching the model {} ended: {}", quote(&e.name), quote(&e.why)),
+            Self::ModelSpeedMeasured(e) => format!(
+                "This machine reads {} MB a second from memory and {} MB from its disk",
+                e.memory_read_bytes_per_second / 1_000_000,
+                e.disk_read_bytes_per_second / 1_000_000
+            ),
             Self::Unknown { name, .. } => format!("{} (this version does not know the event)", quote(name)),
         }
     }

@@ -1,8 +1,11 @@
 //! Compresses answers for clients that read gzip.
 //!
 //! Most answers are whole when they come here. Those are pressed in one go with a state that is kept: making a fresh
-//! one, and moving a page through a stream of small buffers, took as long as pressing it.
+//! one, and moving a page through a stream of small buffers, took as long as pressing it. Pressing is still the longest
+//! part of answering with a page, so the last few answers are remembered: one that says the same as before, which an open
+//! page that asks again mostly gets, is not pressed again.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
@@ -24,7 +27,36 @@ const ROOM_BYTES: usize = 8 * 1024;
 /// How far back a repetition may lie, as a power of two in bytes (RFC 1951).
 const WINDOW_BITS: u8 = 15;
 
+/// Answers that are remembered with what they were pressed to.
+const REMEMBERED_MAX: usize = 4;
+/// Bytes up to which an answer is remembered; together they hold about a third of a megabyte at most.
+const REMEMBERED_BYTES_MAX: usize = 64 * 1024;
+
 static KEPT: Mutex<Vec<Compress>> = Mutex::new(Vec::new());
+/// Answers to questions that change nothing, the latest in front.
+static REMEMBERED: Mutex<VecDeque<Pressed>> = Mutex::new(VecDeque::new());
+
+/// An answer as it was and pressed.
+struct Pressed {
+    plain: Bytes,
+    small: Bytes,
+}
+
+/// What `plain` was pressed to when it was last the same, byte for byte.
+fn remembered(plain: &Bytes) -> Option<Bytes> {
+    let mut last = REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner);
+    let at = last.iter().position(|one| one.plain == *plain)?;
+    last.swap(0, at);
+    last.front().map(|one| one.small.clone())
+}
+
+fn remember(plain: Bytes, small: Bytes) {
+    if plain.len() <= REMEMBERED_BYTES_MAX {
+        let mut last = REMEMBERED.lock().unwrap_or_else(PoisonError::into_inner);
+        last.truncate(REMEMBERED_MAX - 1);
+        last.push_front(Pressed { plain, small });
+    }
+}
 
 /// A state to compress with, which goes back when it is done.
 struct Kept(Option<Compress>);
@@ -89,6 +121,8 @@ fn worth(headers: &HeaderMap) -> bool {
 pub async fn press(request: Request, next: Next) -> Response {
     let reads = reads_gzip(request.headers());
     let bodiless = request.method() == Method::HEAD;
+    // The answer to a post may show a secret this once; it does not stay in memory.
+    let asks = request.method() == Method::GET;
     let mut response = next.run(request).await;
     let size = response.body().size_hint().exact();
     let fits = size.is_none_or(|bytes| (PRESS_BYTES_MIN..=PRESS_BYTES_MAX).contains(&bytes));
@@ -101,7 +135,7 @@ pub async fn press(request: Request, next: Next) -> Response {
     }
     let (mut parts, body) = response.into_parts();
     let pressed = match size {
-        Some(_) => match whole(body).await {
+        Some(_) => match whole(body, asks).await {
             Ok(small) => Body::from(small),
             Err(plain) => return Response::from_parts(parts, plain),
         },
@@ -113,13 +147,23 @@ pub async fn press(request: Request, next: Next) -> Response {
     Response::from_parts(parts, pressed)
 }
 
-/// A whole body pressed, or as it was.
-async fn whole(body: Body) -> Result<Vec<u8>, Body> {
+/// A whole body pressed, or as it was. It is remembered where that is wanted.
+async fn whole(body: Body, asks: bool) -> Result<Bytes, Body> {
     let plain = axum::body::to_bytes(body, usize::MAX)
         .await
         .map_err(|broken| Body::from_stream(stream::once(async move { Err::<Bytes, _>(broken) })))?;
+    if let Some(small) = asks.then(|| remembered(&plain)).flatten() {
+        return Ok(small);
+    }
     let mut small = Vec::with_capacity(plain.len() / 4 + ROOM_BYTES);
-    Kept::take().press(&plain, true, &mut small).ok_or_else(|| Body::from(plain))?;
+    if Kept::take().press(&plain, true, &mut small).is_none() {
+        return Err(Body::from(plain));
+    }
+    small.shrink_to_fit();
+    let small = Bytes::from(small);
+    if asks {
+        remember(plain, small.clone());
+    }
     Ok(small)
 }
 
@@ -172,6 +216,27 @@ mod tests {
             }
         }
         assert!(KEPT.lock().expect("kept").len() <= STATES_MAX);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_the_same_is_remembered_and_one_that_differs_is_pressed() {
+        let text = |digit: usize| format!("{digit} of an answer as long as this one. ").repeat(200);
+        let same = |digit: usize| Body::from(text(digit));
+        let first = whole(same(1), true).await.expect("pressed");
+        let again = whole(same(1), true).await.expect("pressed");
+        assert_eq!(first.as_ptr(), again.as_ptr(), "the same bytes, not pressed again");
+        let other = whole(same(2), true).await.expect("pressed");
+        assert_ne!(unpacked(&other), unpacked(&first));
+        // What a post is answered with is never kept.
+        let told = whole(same(3), false).await.expect("pressed");
+        assert!(!REMEMBERED.lock().expect("remembered").iter().any(|one| one.small == told));
+        for more in 10..30 {
+            whole(same(more), true).await.expect("pressed");
+            assert_eq!(unpacked(&whole(same(more), true).await.expect("pressed")), text(more).as_bytes());
+        }
+        let huge = whole(Body::from("h".repeat(REMEMBERED_BYTES_MAX + 1)), true).await.expect("pressed");
+        let last = REMEMBERED.lock().expect("remembered");
+        assert!(last.len() <= REMEMBERED_MAX && !last.iter().any(|one| one.small == huge));
     }
 
     #[test]

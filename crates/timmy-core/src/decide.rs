@@ -123,8 +123,14 @@ pub async fn act_with(
         let waiting = app.ctx.store.read(move |r| r.approval_pending(&subject)).await.map_err(|e| e.problem())?;
         if let Some(waiting) = waiting {
             waiting.answered_by_its_task().map_err(|refusal| refusal.problem())?;
-            decide_with(app, waiting.id, Decision::by_owner(Act::Approve, through, None), proof).await?;
-            return app.queue.get(id).await;
+            step_up(app, &waiting, proof).await?;
+            let decision = Decision::by_owner(Act::Approve, through, None);
+            // The answer is the task as the yes left it; a worker may take it a moment later.
+            let decided = app.ctx.store.write(move |tx| {
+                apply(tx, waiting.id, &decision)?;
+                tx.task(id)?.map_or_else(|| Err(StoreError::Refused(queue::unknown(id))), Ok)
+            });
+            return decided.await.map_err(|e| e.problem());
         }
     }
     app.queue.act(id, act, Actor::Owner, through).await

@@ -16,7 +16,7 @@ use timmy_domain::{Actor, NewEvent, Problem, Timestamp};
 use timmy_store::{OnProgress, Store, StoreError};
 use timmy_tools::archive;
 
-use crate::backup::drill::{Checked, commit_of, unpack_checked};
+use crate::backup::drill::{Checked, commit_of, is_beginning, unpack_checked};
 use crate::backup::{WorkFolder, blocking};
 
 mod area;
@@ -94,7 +94,7 @@ pub async fn prepare(home: &Path, file: &Path, name: &str, on_progress: OnProgre
     })
     .await?;
     let mind = work.0.join("mind");
-    if mind.join(".git").exists() {
+    if mind.join(".git").exists() && !is_beginning(&mind) {
         commit_of(&mind).await?;
     }
     let file = file.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -45,7 +45,7 @@ pub async fn check(file: PathBuf, scratch: PathBuf, on_progress: OnProgress) -> 
     })
     .await?;
     let mind = work.0.join("mind");
-    if mind.join(".git").exists() {
+    if mind.join(".git").exists() && !is_beginning(&mind) {
         commit_of(&mind).await?;
     }
     // Away from the serving threads: removing may take its time.
@@ -55,6 +55,15 @@ pub async fn check(file: PathBuf, scratch: PathBuf, on_progress: OnProgress) -> 
     })
     .await?;
     Ok(checked)
+}
+
+/// Whether the history of the mind at `dir` has begun and holds nothing yet, as in the first moment of a home. Where
+/// something was ever committed there is a branch, packed or not, or at least the log of one. Blocks.
+#[must_use]
+pub fn is_beginning(dir: &Path) -> bool {
+    let git = dir.join(".git");
+    let no_branch = std::fs::read_dir(git.join("refs/heads")).is_ok_and(|mut heads| heads.next().is_none());
+    no_branch && !git.join("packed-refs").exists() && !git.join("logs").exists()
 }
 
 /// Whether the mind at `dir` has a history that git can read.

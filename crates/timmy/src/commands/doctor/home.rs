@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use timmy_core::backup::drill::commit_of;
+use timmy_core::backup::drill::{commit_of, is_beginning};
 use timmy_core::backup::{self, FOLDER};
 use timmy_core::restore;
 use timmy_domain::text::plural;
@@ -112,6 +112,9 @@ async fn mind(home: &Home, findings: &mut Vec<Finding>) {
         _ if !home.exists() => return,
         (false, _) => Finding::note("mind", "mind/ is gone; the next start begins a new one", step),
         (true, false) => Finding::note("mind", "mind/ has no history; the next start begins a new one", step),
+        (true, true) if is_beginning(&dir) => {
+            Finding::note("mind", "the history of mind/ is begun and holds nothing yet", "timmy serve (finishes it)")
+        }
         (true, true) => match commit_of(&dir).await {
             Ok(commit) => Finding::well("mind", format!("last commit {}", commit.get(..10).unwrap_or(&commit))),
             Err(problem) if problem.code == "tool_not_installed" => {

@@ -39,8 +39,8 @@ pub(super) async fn ask(home: &Home, config: &Config, findings: &mut Vec<Finding
             _ => String::new(),
         },
         hint: match status.kind {
-            "engine" => "Put a .gguf file into the folder models of the home.".to_owned(),
-            "ollama" => "Start Ollama and fetch a model with `ollama pull`.".to_owned(),
+            "engine" => "Get a model: `timmy model list` shows them, `timmy model pull NAME` fetches one.".to_owned(),
+            "ollama" => "Start Ollama and run `ollama pull llama3.1:8b-instruct`.".to_owned(),
             _ => "Check its url, and that its server runs.".to_owned(),
         },
         name: status.name,

@@ -84,15 +84,16 @@ fn a_backup_under_load_holds_everything_acknowledged_and_no_secret() {
     std::fs::set_permissions(home.path().join("secrets.toml"), std::fs::Permissions::from_mode(0o600)).expect("closed");
     std::fs::write(home.path().join("timmy.toml"), "[thinking]\ninterval_seconds = 7_000\n").expect("written");
     let server = Server::start(home.path());
-    server.wait_for(|| home.path().join("mind/.git/HEAD").exists().then_some(()));
+    server.wait_for(|| home.path().join("mind/.git/refs/heads/main").exists().then_some(()));
     let token = json(home.path(), &["token", "create", "--name", "phone", "--scope", "read"]);
     let token = token["token"].as_str().expect("a token").to_owned();
     let cookie = log_in(&server);
     let done = AtomicBool::new(false);
     let (made, before) = std::thread::scope(|threads| {
         let writing = threads.spawn(|| {
-            let mut count = 0;
-            while !done.load(Ordering::SeqCst) {
+            // Bounded, so that a backup that fails ends the test.
+            let (mut count, began) = (0, std::time::Instant::now());
+            while !done.load(Ordering::SeqCst) && began.elapsed().as_secs() < 60 {
                 server.post("/thinking/api/inject", &serde_json::json!({"content": format!("thought {count}")}));
                 count += 1;
             }

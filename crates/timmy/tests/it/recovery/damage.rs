@@ -4,6 +4,7 @@ use std::path::Path;
 
 use timmy_store::{Options, Store};
 
+use super::restore::copy;
 use super::{back_up, everything, faults, follow, think, thoughts};
 use crate::support::{Server, home, run};
 
@@ -69,11 +70,14 @@ fn each_damage_is_found_and_mended_by_the_one_step() {
         }),
         ("gone", true, |home| std::fs::remove_file(home.join("timmy.db")).expect("removed")),
     ];
+    // One home, and a copy of it for each damage.
+    let whole = home();
+    think(whole.path(), "kelp");
+    fill(whole.path());
+    let file = back_up(whole.path());
     for (what, at_start, hurt) in cases {
         let home = home();
-        think(home.path(), "kelp");
-        fill(home.path());
-        let file = back_up(home.path());
+        copy(whole.path(), home.path());
         hurt(home.path());
         let before = everything(home.path());
         let found = faults(home.path());

@@ -4,13 +4,51 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::{everything, faults, may_mount, think};
+use super::{back_up, everything, faults, may_mount, think};
 use crate::support::{Server, home, json, run, timmy};
 
 fn items(home: &std::path::Path) -> Vec<Value> {
     let (_, out, _) = run(home, &["doctor", "--json"]);
     let told: Value = serde_json::from_str(&out).expect("JSON");
     told["items"].as_array().expect("items").clone()
+}
+
+// The first commit follows the folder by a moment; a backup made in that moment was told not to be whole.
+#[test]
+fn a_home_whose_mind_is_being_begun_is_whole() {
+    let home = home();
+    think(home.path(), "kelp");
+    let mind = home.path().join("mind");
+    let git = |args: &[&str]| {
+        let done =
+            std::process::Command::new("git").arg("-C").arg(&mind).args(args).status().expect("git is installed");
+        assert!(done.success(), "git {args:?}");
+    };
+    let _ = std::fs::remove_dir_all(&mind);
+    std::fs::create_dir(&mind).expect("made");
+    git(&["init", "--quiet", "--template=", "--initial-branch=main"]);
+    assert_eq!(faults(home.path()), []);
+    let file = back_up(home.path());
+    assert_eq!(run(home.path(), &["restore", file.to_str().expect("text"), "--yes"]).0, 0);
+    // Where something was committed, a lost branch is damage.
+    std::fs::write(mind.join("persona.md"), "I am Timmy.").expect("written");
+    git(&["add", "."]);
+    git(&["-c", "user.name=T", "-c", "user.email=t@localhost", "commit", "--quiet", "-m", "Begin"]);
+    std::fs::remove_file(mind.join(".git/refs/heads/main")).expect("removed");
+    assert_eq!(faults(home.path()).len(), 1);
+}
+
+/// What lies in a home whose server was killed, once the git that it had begun has ended by itself.
+fn settled(home: &std::path::Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let mut before = everything(home);
+    loop {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        let now = everything(home);
+        if now == before {
+            return now;
+        }
+        before = now;
+    }
 }
 
 // shows: cli: doctor changes no file, with or without a home, a server, or a write-ahead log of a kill
@@ -21,18 +59,18 @@ fn the_doctor_changes_no_file() {
     assert_eq!(run(&absent, &["doctor"]).0, 0, "nothing is broken where nothing is");
     assert!(!absent.exists());
     let empty = home();
-    assert!(faults(empty.path()).is_empty());
+    assert_eq!(faults(empty.path()), []);
     assert!(everything(empty.path()).is_empty(), "an empty home stays empty");
     let home = home();
     let server = Server::start(home.path());
     server.post("/thinking/api/inject", &serde_json::json!({"content": "kelp"}));
-    server.wait_for(|| home.path().join("mind/.git/HEAD").exists().then_some(()));
-    assert!(faults(home.path()).is_empty());
+    server.wait_for(|| home.path().join("mind/.git/refs/heads/main").exists().then_some(()));
+    assert_eq!(faults(home.path()), []);
     // Killed: the last thoughts lie in the write-ahead log, which the doctor reads and leaves.
     server.kill();
     assert!(std::fs::metadata(home.path().join("timmy.db-wal")).is_ok_and(|m| m.len() > 0));
-    let before = everything(home.path());
-    assert!(faults(home.path()).is_empty());
+    let before = settled(home.path());
+    assert_eq!(faults(home.path()), []);
     assert!(everything(home.path()) == before, "the doctor changed something");
     let (code, out, _) = run(home.path(), &["doctor"]);
     assert!(code == 0 && out.contains("chain whole"), "{out}");
@@ -76,7 +114,7 @@ fn each_fault_of_a_home_has_its_step() {
     let folder = home.path().join("kelp");
     std::fs::create_dir(&folder).expect("made");
     assert_eq!(run(home.path(), &["watch", "add", folder.to_str().expect("text")]).0, 0);
-    assert!(faults(home.path()).is_empty());
+    assert_eq!(faults(home.path()), []);
     std::fs::remove_dir(&folder).expect("removed");
     let found = faults(home.path());
     assert!(found.len() == 1 && found[0].0 == "folder" && found[0].2.contains("timmy watch remove"), "{found:?}");
@@ -93,7 +131,7 @@ fn each_fault_of_a_home_has_its_step() {
     let found = faults(home.path());
     assert!(found.len() == 1 && found[0].0 == "server" && found[0].2.contains("stop that process"), "{found:?}");
     drop(lock);
-    assert!(faults(home.path()).is_empty());
+    assert_eq!(faults(home.path()), []);
     assert!(items(home.path()).iter().any(|i| i["check"] == "backup" && i["step"] == "timmy backup"));
 }
 

@@ -6,17 +6,20 @@
 //! behind a mark. What is known outlives a restart ([`Cascade::store`]).
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use timmy_domain::Timestamp;
+use timmy_domain::model::running::Weighed;
 use timmy_domain::thought::Place;
+use timmy_domain::{Sensitivity, Timestamp};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
 use crate::provider::{Call, Finish, Provider, Usage};
-use crate::request::{ChatRequest, ToolCall};
+use crate::request::{ChatRequest, TaskClass, ToolCall};
 
 use abilities::Needs;
 use cache::Cache;
@@ -78,6 +81,14 @@ struct Inner {
     wall: Mutex<Option<(u64, Timestamp)>>,
     seed: AtomicU64,
     born: Instant,
+}
+
+/// What a call was, for the list of the last ones.
+#[derive(Clone, Copy, Debug)]
+struct What {
+    class: TaskClass,
+    label: Sensitivity,
+    cached: bool,
 }
 
 /// An answer and how it came.
@@ -252,7 +263,9 @@ impl Cascade {
     /// The reason of each provider that was asked or passed by.
     pub async fn complete(&self, request: &ChatRequest, call: &Call) -> Result<Answer, CascadeError> {
         let (inner, began) = (&*self.0, Instant::now());
-        let kept = lock(&inner.cache).get(request, inner.now());
+        // Who wants to hear one provider alone does not want to hear what another one said.
+        let any = call.manner.only.is_none();
+        let kept = any.then(|| lock(&inner.cache).get(request, inner.now())).flatten();
         if let Some(kept) = kept {
             return Ok(inner.again(request, call, kept, began).await);
         }
@@ -263,7 +276,8 @@ impl Cascade {
         {
             lock(&inner.cache).put(request, answer, inner.now());
         }
-        inner.remember(request, call, began, path, cost, false);
+        let what = What { class: request.class, label: request.sensitivity(), cached: false };
+        inner.remember(what, call, began, path, cost);
         if let (Some(recorder), Ok(answer)) = (&inner.rules.recorder, &done) {
             recorder.write(request, answer);
         }
@@ -297,6 +311,12 @@ impl Cascade {
         let asked = inner.members.iter().filter(may);
         let looks = asked.map(|member| async move { member.looked(member.provider().probe(each).await) });
         futures_util::future::join_all(looks).await.into_iter().flatten().collect()
+    }
+
+    /// What a model file means for the provider that runs files, before it is loaded; `None` when none does.
+    pub async fn weigh(&self, file: &Path) -> Option<Result<Weighed, String>> {
+        let looked = self.0.in_order().find_map(|(_, member)| member.provider().weigh(file.to_owned()))?;
+        Some(looked.await)
     }
 
     /// How every provider is, in the order in which they are asked.
@@ -357,6 +377,14 @@ impl Cascade {
     pub fn local_for(&self) -> Option<Duration> {
         let now = self.0.now();
         self.0.mode.local_until(now).map(|until| Duration::from_millis(until - now))
+    }
+
+    /// Leave to reach another machine now, for whatever is no question to a model. It ends when the token is cancelled.
+    ///
+    /// # Errors
+    /// [`Failure::Privacy`] with the reason, while everything stays here.
+    pub fn leave(&self) -> Result<CancellationToken, Failure> {
+        self.0.mode.leave(self.0.now())
     }
 
     /// Whether this run never asks anybody elsewhere.
@@ -461,7 +489,7 @@ impl Inner {
         deltas.push(&kept.content);
         deltas.flush(&call.cancel).await;
         let path = vec![Step { provider: kept.provider.clone(), model: kept.model.clone(), word: "kept", took_ms: 0 }];
-        self.remember(request, call, began, path, 0, true);
+        self.remember(What { class: request.class, label: request.sensitivity(), cached: true }, call, began, path, 0);
         let took = millis(began.elapsed());
         let usage = Usage::default();
         Answer {
@@ -475,13 +503,13 @@ impl Inner {
         }
     }
 
-    fn remember(&self, request: &ChatRequest, call: &Call, began: Instant, path: Vec<Step>, cost: u64, cached: bool) {
+    fn remember(&self, what: What, call: &Call, began: Instant, path: Vec<Step>, cost: u64) {
         lock(&self.recent).push(Recent {
             ended: Instant::now(),
             purpose: call.manner.purpose,
-            class: request.class.name(),
-            label: request.sensitivity(),
-            cached,
+            class: what.class.name(),
+            label: what.label,
+            cached: what.cached,
             took_ms: millis(began.elapsed()),
             cost_micros: cost,
             path,

@@ -124,6 +124,10 @@ pub enum Failure {
         /// Which budget is used up.
         what: String,
     },
+    /// A connection that was kept from an earlier call ended before the answer began. Whether the request was read,
+    /// nobody can say.
+    #[error("it closed the connection before it answered")]
+    HungUp,
     /// Another provider had its first word earlier.
     #[error("another one was faster")]
     Outrun,
@@ -182,6 +186,7 @@ impl Failure {
             Self::ToolNotCalled => "tool_not_called",
             Self::Resting { .. } => "resting",
             Self::Budget { .. } => "budget",
+            Self::HungUp => "hung_up",
             Self::Outrun => "outrun",
             Self::Cancelled => "cancelled",
         }
@@ -209,9 +214,10 @@ impl Failure {
             Self::Unsupported { .. } => "Use another model.",
             Self::ToolNotCalled => "Use a model that calls tools more reliably.",
             Self::Resting { .. } => {
-                "Wait a little, or bring it back: `timmy router reset NAME`, or `enable` when it was switched off."
+                "Wait a little, or bring it back: timmy router reset NAME, or timmy router enable NAME when it was switched off."
             }
             Self::Budget { .. } => "Use a model on this machine, or raise the budgets in [cascade] of timmy.toml.",
+            Self::HungUp => "Ask again.",
             Self::Outrun => "Nothing needs to be done.",
             Self::Cancelled => "Ask again.",
         };
@@ -248,6 +254,7 @@ mod tests {
             Failure::ToolNotCalled,
             Failure::Resting { what: what() },
             Failure::Budget { what: what() },
+            Failure::HungUp,
             Failure::Outrun,
             Failure::Cancelled,
         ]);

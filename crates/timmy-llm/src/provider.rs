@@ -1,9 +1,11 @@
 //! The final trait: what every provider of answers is asked, and what it gives.
 
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use timmy_domain::model::running::Weighed;
 use timmy_domain::thought::Place;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -164,6 +166,11 @@ pub trait Embedder: Send + Sync {
     /// Who it is.
     fn info(&self) -> &ProviderInfo;
 
+    /// The model it would make vectors with now; empty while unknown. Asks nobody.
+    fn model(&self) -> String {
+        String::new()
+    }
+
     /// A vector for each text, in order.
     ///
     /// # Errors
@@ -197,6 +204,13 @@ pub trait Provider: Send + Sync {
 
     /// The same provider as a maker of vectors, when it is one.
     fn embedder(&self) -> Option<&dyn Embedder> {
+        None
+    }
+
+    /// What a model file means for it, from the file's header alone: how it would be run with the memory that may be
+    /// taken, or a clause that says why it cannot be. `None` from one that runs no files, which is the usual.
+    fn weigh(&self, file: PathBuf) -> Option<BoxFuture<'_, Result<Weighed, String>>> {
+        let _ = file;
         None
     }
 

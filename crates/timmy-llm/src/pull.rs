@@ -317,6 +317,13 @@ pub fn check(wanted: &Wanted) -> Result<(), PullFailure> {
     checked(wanted).map(|_| ())
 }
 
+/// Whether asking for `wanted` leaves this machine. An address that is none counts as if it did.
+#[must_use]
+pub fn leaves(wanted: &Wanted) -> bool {
+    let here = |url: Url| url.host_str().is_some_and(is_loopback);
+    !Url::parse(&wanted.url).is_ok_and(here)
+}
+
 fn checked(wanted: &Wanted) -> Result<Url, PullFailure> {
     let wrong = |what: &str| PullFailure::Wrong { what: what.to_owned() };
     let url = Url::parse(&wanted.url).map_err(|_| wrong("the address is none"))?;

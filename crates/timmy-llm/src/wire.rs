@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use reqwest::header::HeaderValue;
+use reqwest::header::{self, HeaderMap, HeaderValue};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 use timmy_domain::Secret;
@@ -17,19 +17,23 @@ use crate::outbound::{OutTexts, Outbound};
 use crate::provider::{Call, Completion};
 
 use address::Address;
+use came::Came;
 use growing::Growing;
 use lines::{Decoder, Flow, Lines};
 use reading::{Reading, broke_off};
-use refusal::{Refusal, retry_after};
+use refusal::Refusal;
+use straight::{Lost, Straight};
 
 pub mod address;
 pub mod base64;
+mod came;
 mod date;
 pub mod growing;
 pub mod lines;
 pub mod reading;
 pub mod reasoning;
 mod refusal;
+mod straight;
 pub mod tls;
 
 /// How long reaching a server may take, in milliseconds.
@@ -83,13 +87,18 @@ pub struct Wire {
     login: Login,
     stall: Duration,
     client: OnceCell<Client>,
+    /// The short way, where there is one.
+    straight: Option<Straight>,
 }
 
 impl Wire {
     /// Nothing is opened or read before the first request.
     #[must_use]
     pub fn new(address: Address, key: Secret) -> Self {
-        Self { address, key, login: Login::Bearer, stall: Duration::from_millis(STALL_MS), client: OnceCell::new() }
+        let near = address.place == Place::Local && !address.https;
+        let straight = if near { Straight::to(&address.shown) } else { None };
+        let stall = Duration::from_millis(STALL_MS);
+        Self { address, key, login: Login::Bearer, stall, client: OnceCell::new(), straight }
     }
 
     /// Shows the key as `login` says.
@@ -127,8 +136,9 @@ impl Wire {
     pub async fn get(&self, path: &str) -> Result<Value, Failure> {
         let client = self.client().await?;
         let response = self.send(client.get(self.url(path))).await?;
-        let (status, retry) = head(&response);
-        let body = self.small_body(response, BODY_BYTES_MAX).await?;
+        let came = Came::Far(response);
+        let (status, retry) = came.head();
+        let body = small_body(came, BODY_BYTES_MAX).await?;
         if status != 200 {
             return Err(Refusal { status, retry_after: retry, body: &body }.failure(&self.key));
         }
@@ -146,11 +156,9 @@ impl Wire {
         texts.may_go_to(self.address.place)?;
         let body = write(texts).to_string();
         let asked = within(call, async {
-            let client = self.client().await?;
-            let post = client.post(self.url(path)).header("content-type", "application/json").body(body);
-            let response = self.send(post).await?;
-            let (status, retry) = head(&response);
-            let body = self.small_body(response, ANSWER_BYTES_MAX).await?;
+            let came = self.post(path, body).await?;
+            let (status, retry) = came.head();
+            let body = small_body(came, ANSWER_BYTES_MAX).await?;
             if status != 200 {
                 return Err(Refusal { status, retry_after: retry, body: &body }.failure(&self.key));
             }
@@ -174,10 +182,10 @@ impl Wire {
         let request = client.request(verb, self.url(path)).header("content-type", "application/json").body(body);
         let silent = Failure::Timeout { stage: Stage::Stall };
         let sent = tokio::time::timeout(stall, self.send(request)).await;
-        let mut response = sent.unwrap_or_else(|_| Err(silent.clone()))?;
-        let (status, retry) = head(&response);
+        let mut came = Came::Far(sent.unwrap_or_else(|_| Err(silent.clone()))?);
+        let (status, retry) = came.head();
         if status != 200 {
-            let body = self.small_body(response, BODY_BYTES_MAX).await.unwrap_or_default();
+            let body = small_body(came, BODY_BYTES_MAX).await.unwrap_or_default();
             return Err(Refusal { status, retry_after: retry, body: &body }.failure(&self.key));
         }
         let mut lines = Lines::default();
@@ -186,7 +194,7 @@ impl Wire {
             frame => line(frame_json(frame, &self.key)?),
         };
         loop {
-            let piece = tokio::time::timeout(stall, response.chunk()).await.map_err(|_| silent.clone())?;
+            let piece = tokio::time::timeout(stall, came.chunk()).await.map_err(|_| silent.clone())?;
             match piece.map_err(|_| broke_off())? {
                 Some(piece) if lines.feed(&piece, &mut emit)? == Flow::Done => return Ok(()),
                 Some(_) => {}
@@ -209,34 +217,36 @@ impl Wire {
         outbound.may_go_to(self.address.place)?;
         let body = write(outbound).to_string();
         let sent = within(call, async {
-            let client = self.client().await?;
-            let post = client.post(self.url(path)).header("content-type", "application/json").body(body);
-            let response = self.send(post).await?;
-            let (status, retry) = head(&response);
+            let came = self.post(path, body).await?;
+            let (status, retry) = came.head();
             if status == 200 {
-                return Ok(response);
+                return Ok(came);
             }
-            let body = self.small_body(response, BODY_BYTES_MAX).await.unwrap_or_default();
+            let body = small_body(came, BODY_BYTES_MAX).await.unwrap_or_default();
             Err(Refusal { status, retry_after: retry, body: &body }.failure(&self.key))
         });
-        let response = sent.await?;
-        let growing = self.read_answer::<D>(response, read, call).await?;
+        let came = sent.await?;
+        let growing = self.read_answer::<D>(came, read, call).await?;
         Ok(growing.finish(model, call).await)
     }
 
     async fn read_answer<D: Decoder + Default + Send>(
         &self,
-        mut response: Response,
+        mut came: Came,
         read: ReadFrame,
         call: &Call,
     ) -> Result<Growing, Failure> {
         let mut reading = Reading::<D>::new(read, &self.key, call);
+        let (mut heard, mut frames) = (Instant::now(), 0);
         loop {
-            let (limit, stage) = self.patience(&reading.growing, call);
+            if reading.frames() > frames {
+                (heard, frames) = (Instant::now(), reading.frames());
+            }
+            let (limit, stage) = self.patience(&reading.growing, heard, call);
             let piece = tokio::select! {
                 biased;
                 () = call.cancel.cancelled() => return Err(Failure::Cancelled),
-                piece = response.chunk() => piece,
+                piece = came.chunk() => piece,
                 () = sleep_until(limit) => {
                     // All that could still come is the count of tokens.
                     let whole = reading.growing.finish.is_some();
@@ -245,15 +255,16 @@ impl Wire {
             };
             let Ok(Some(piece)) = piece else { return reading.end() };
             if reading.piece(&piece)? == Flow::Done {
+                came.let_end();
                 return Ok(reading.growing);
             }
         }
     }
 
-    /// Until when the next piece must come, and what it means when it does not.
-    fn patience(&self, growing: &Growing, call: &Call) -> (Instant, Stage) {
+    /// Until when the next frame must come after the one that was `heard`, and what it means when it does not.
+    fn patience(&self, growing: &Growing, heard: Instant, call: &Call) -> (Instant, Stage) {
         let bearable = if growing.finish.is_some() { Duration::from_millis(AFTER_FINISH_MS) } else { self.stall };
-        let stall = Instant::now() + bearable;
+        let stall = heard + bearable;
         match growing.begun() {
             false => (call.begin_by(), Stage::FirstToken),
             true if stall < call.deadline => (stall, Stage::Stall),
@@ -266,6 +277,37 @@ impl Wire {
         made.await.map_err(|why| Failure::Unreachable { what: format!("no connection can be made: {}", short(&why)) })
     }
 
+    /// Posts a JSON document and waits for the head of the answer.
+    async fn post(&self, path: &str, body: String) -> Result<Came, Failure> {
+        let Some(straight) = &self.straight else {
+            let client = self.client().await?;
+            let post = client.post(self.url(path)).header("content-type", "application/json").body(body);
+            return self.send(post).await.map(Came::Far);
+        };
+        let posted = straight.post(&self.url(path), self.headers(), body).await;
+        posted.map(Came::Near).map_err(|lost| self.lost(lost))
+    }
+
+    /// What stands above each document that goes the short way, as the client for all others says it.
+    fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::ACCEPT, HeaderValue::from_static("*/*"));
+        headers.insert(header::USER_AGENT, HeaderValue::from_static(tls::USER_AGENT));
+        if self.login == Login::Anthropic {
+            headers.insert("anthropic-version", HeaderValue::from_static(ANTHROPIC_VERSION));
+        }
+        if !self.key.is_empty() {
+            match self.login {
+                Login::Bearer => {
+                    headers.insert(header::AUTHORIZATION, secret(&format!("Bearer {}", self.key.expose())))
+                }
+                Login::Anthropic => headers.insert("x-api-key", secret(self.key.expose())),
+            };
+        }
+        headers
+    }
+
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.address.base)
     }
@@ -276,46 +318,59 @@ impl Wire {
             Login::Bearer => request.bearer_auth(self.key.expose()),
             Login::Anthropic => {
                 let request = request.header("anthropic-version", ANTHROPIC_VERSION);
-                if self.key.is_empty() { request } else { request.header("x-api-key", self.secret_header()) }
+                if self.key.is_empty() { request } else { request.header("x-api-key", secret(self.key.expose())) }
             }
         };
         request.send().await.map_err(|error| self.no_answer(&error))
     }
 
-    /// The key as a header that no log of a library shows. A key that no header can hold is sent as none.
-    fn secret_header(&self) -> HeaderValue {
-        let mut value = HeaderValue::from_str(self.key.expose()).unwrap_or_else(|_| HeaderValue::from_static(""));
-        value.set_sensitive(true);
-        value
-    }
-
     fn no_answer(&self, error: &reqwest::Error) -> Failure {
-        let at = &self.address.shown;
         if error.is_timeout() {
             return Failure::Timeout { stage: Stage::Connect };
         }
         let innermost = innermost(error);
-        match innermost.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
-            Some(std::io::ErrorKind::ConnectionRefused) => {
-                Failure::Unreachable { what: format!("nobody listens at {at}") }
-            }
-            None if !error.is_connect() => {
-                malformed(&format!("what answers at {at} does not speak HTTP: {}", short(&innermost.to_string())))
-            }
-            _ => Failure::Unreachable { what: format!("{at} cannot be reached: {}", short(&innermost.to_string())) },
+        match innermost.downcast_ref::<std::io::Error>() {
+            None if !error.is_connect() => self.no_http(innermost),
+            Some(error) => self.unreached(error),
+            None => self.unreached(&std::io::Error::other(innermost.to_string())),
         }
     }
 
-    async fn small_body(&self, mut response: Response, bytes_max: usize) -> Result<Vec<u8>, Failure> {
-        let mut body = Vec::new();
-        while let Some(piece) = response.chunk().await.map_err(|_| broke_off())? {
-            if body.len() + piece.len() > bytes_max {
-                return Err(Failure::TooLarge { what: format!("it is over {bytes_max} bytes") });
+    fn lost(&self, lost: Lost) -> Failure {
+        match lost {
+            Lost::Late => Failure::Timeout { stage: Stage::Connect },
+            Lost::Unreached(error) => self.unreached(&error),
+            Lost::HungUp => Failure::HungUp,
+            Lost::Broken(error) => {
+                let innermost = innermost(&error);
+                innermost.downcast_ref().map_or_else(|| self.no_http(innermost), |error| self.unreached(error))
             }
-            body.extend_from_slice(&piece);
         }
-        Ok(body)
     }
+
+    fn no_http(&self, error: &dyn Error) -> Failure {
+        malformed(&format!("what answers at {} does not speak HTTP: {}", self.address.shown, short(&error.to_string())))
+    }
+
+    fn unreached(&self, error: &std::io::Error) -> Failure {
+        let at = &self.address.shown;
+        let what = match error.kind() {
+            std::io::ErrorKind::ConnectionRefused => format!("nobody listens at {at}"),
+            _ => format!("{at} cannot be reached: {}", short(&error.to_string())),
+        };
+        Failure::Unreachable { what }
+    }
+}
+
+async fn small_body(mut came: Came, bytes_max: usize) -> Result<Vec<u8>, Failure> {
+    let mut body = Vec::new();
+    while let Some(piece) = came.chunk().await.map_err(|_| broke_off())? {
+        if body.len() + piece.len() > bytes_max {
+            return Err(Failure::TooLarge { what: format!("it is over {bytes_max} bytes") });
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body)
 }
 
 /// Gives `work` up when the call is cancelled or its time is over before the first token.
@@ -338,9 +393,11 @@ pub fn frame_json(frame: &[u8], key: &Secret) -> Result<Value, Failure> {
     Ok(value)
 }
 
-fn head(response: &Response) -> (u16, Option<Duration>) {
-    let header = |name: &str| response.headers().get(name)?.to_str().ok().map(str::to_owned);
-    (response.status().as_u16(), retry_after(header))
+/// A secret as a header that no log of a library shows. One that no header can hold is sent as none.
+fn secret(text: &str) -> HeaderValue {
+    let mut value = HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
 }
 
 fn malformed(what: &str) -> Failure {

@@ -49,11 +49,18 @@ impl Needs {
     pub fn of(request: &ChatRequest) -> Self {
         let texts = request.messages.iter().flat_map(|m| &m.parts).map(|p| tokens_estimate(&p.text) as u64);
         let images = request.messages.iter().map(|m| m.images.len() as u64).sum::<u64>();
+        let calls = request.messages.iter().flat_map(|m| &m.tool_calls);
+        let calls = calls.map(|c| (tokens_estimate(&c.name) + tokens_estimate(&c.arguments)) as u64).sum::<u64>();
+        let tools = request.tools.iter().map(|t| {
+            let parameters = tokens_estimate(&t.parameters.to_string());
+            (tokens_estimate(&t.name) + tokens_estimate(&t.description) + parameters) as u64
+        });
+        let words = texts.sum::<u64>().saturating_add(calls).saturating_add(tools.sum());
         Self {
             tools: !request.tools.is_empty() && request.sampling.tool_choice != crate::request::ToolChoice::Never,
             vision: request.has_images(),
             json: request.sampling.format != AnswerFormat::Text,
-            prompt_tokens: texts.sum::<u64>().saturating_add(images.saturating_mul(IMAGE_TOKENS)),
+            prompt_tokens: words.saturating_add(images.saturating_mul(IMAGE_TOKENS)),
             max_tokens: u64::from(request.max_tokens),
         }
     }

@@ -67,6 +67,8 @@ pub fn decide(failure: &Failure, tries: u32) -> (Then, Harm) {
         | Failure::Unsupported { .. }
         | Failure::Resting { .. }
         | Failure::Budget { .. }
+        // It may have been restarted, and the next call reaches it anew; nothing is sent to it twice.
+        | Failure::HungUp
         | Failure::Outrun => (Then::Next, Harm::None),
     }
 }
@@ -108,6 +110,7 @@ mod tests {
             (F::ToolNotCalled, 1, Then::NextThenSame(ms(0)), Harm::None),
             (F::ToolNotCalled, 2, Then::Next, Harm::None),
             (F::Privacy { what: what() }, 1, Then::Next, Harm::None),
+            (F::HungUp, 1, Then::Next, Harm::None),
             (F::Cancelled, 1, Then::Fail, Harm::None),
         ];
         for (failure, tries, then, harm) in rows {

@@ -25,6 +25,8 @@ pub struct Tried {
     pub partial: String,
     /// When the first word came.
     pub first_word: Option<Instant>,
+    /// Whether the model had begun, be it with reasoning or a call that nobody reads.
+    pub begun: bool,
     /// When it began.
     pub began: Instant,
     /// How long it took, without a reader that was behind.
@@ -135,7 +137,7 @@ pub async fn attempt(asking: &Asking<'_>) -> Tried {
         member.figures().ended(done.as_ref().map(|completion| completion.usage), took, first_word);
     }
     let partial = if done.is_err() && !held_back { relay.said } else { String::new() };
-    Tried { done, partial, first_word: relay.first_word, began, took }
+    Tried { done, partial, first_word: relay.first_word, begun: relay.begun, began, took }
 }
 
 fn checked(completion: Completion, choice: &ToolChoice, relay: &Relay<'_>) -> Result<Completion, Failure> {
@@ -198,7 +200,8 @@ async fn ask(asking: &Asking<'_>, relay: &mut Relay<'_>) -> Result<Completion, F
     done
 }
 
-async fn given_up(token: Option<&CancellationToken>) {
+/// Waits until `token` is cancelled; without one, for ever.
+pub async fn given_up(token: Option<&CancellationToken>) {
     match token {
         Some(token) => token.cancelled().await,
         None => std::future::pending().await,

@@ -15,9 +15,9 @@ pub const OPEN_MS_MAX: u64 = 600_000;
 const JITTER_PERCENT: u64 = 20;
 /// Attempts in a row that must succeed before it counts as healthy.
 pub const CLOSE_SUCCESSES: u32 = 2;
-/// Attempts that are looked back at.
+/// Attempts that are looked back at, or twice the threshold where that is more.
 const WINDOW_MAX: usize = 20;
-/// Attempts without which a share says nothing.
+/// Attempts without which a share says nothing, or the threshold where that is more.
 const WINDOW_MIN: usize = 5;
 /// Older attempts say nothing, in milliseconds.
 const WINDOW_MS: u64 = 300_000;
@@ -199,7 +199,7 @@ impl Breaker {
                 self.forgive(now);
                 self.note(now, false);
                 let bad = self.window.iter().filter(|(_, well)| !well).count();
-                let half = self.window.len() >= WINDOW_MIN && bad * 2 >= self.window.len();
+                let half = self.window.len() >= WINDOW_MIN.max(self.threshold()) && bad * 2 >= self.window.len();
                 let opens = self.in_a_row >= self.threshold || half;
                 if opens {
                     self.open(now, roll);
@@ -258,6 +258,11 @@ impl Breaker {
         };
     }
 
+    /// A share says nothing sooner than a row does, or a higher threshold would change nothing.
+    fn threshold(&self) -> usize {
+        usize::try_from(self.threshold).unwrap_or(usize::MAX / 2)
+    }
+
     fn open(&mut self, now: u64, roll: u64) {
         let base = OPEN_MS.saturating_mul(1 << self.rests.min(16)).min(OPEN_MS_MAX);
         self.rests = self.rests.saturating_add(1);
@@ -273,7 +278,8 @@ impl Breaker {
 
     fn note(&mut self, now: u64, well: bool) {
         self.window.push_back((now, well));
-        while self.window.len() > WINDOW_MAX || self.window.front().is_some_and(|(at, _)| at + WINDOW_MS < now) {
+        let most = WINDOW_MAX.max(2 * self.threshold());
+        while self.window.len() > most || self.window.front().is_some_and(|(at, _)| at + WINDOW_MS < now) {
             self.window.pop_front();
         }
     }

@@ -1,6 +1,7 @@
 //! One call from its question to its answer: up the ladder, within one deadline, by what each failure asks for.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use timmy_domain::Timestamp;
 use timmy_domain::thought::Place;
@@ -12,7 +13,7 @@ use super::action::{self, Harm, Then};
 use super::attempt::{Asking, Race, Tried, attempt};
 use super::ladder::{Ladder, Next};
 use super::member::{Ended, Member, Permit, Turn};
-use super::money::Leaving;
+use super::money::{self, Leaving};
 use super::recent::Step;
 use super::{Answer, Attempt, CascadeError, Change, Inner, millis};
 use crate::deltas::Deltas;
@@ -179,8 +180,7 @@ impl<'a> Climb<'a> {
     /// Until when it must have begun: half of what is left while another one comes after it, less when it is known
     /// to be faster.
     fn begin_by(&self, member: &Member, model: &str, another_counts: bool) -> Instant {
-        let last = !another_counts || self.ladder.another().is_none();
-        if last || member.is_reflex() {
+        if !another_counts || member.is_reflex() || !self.another_may() {
             return self.call.begin_by();
         }
         let now = Instant::now();
@@ -189,14 +189,24 @@ impl<'a> Climb<'a> {
         now + learned.map_or(half, |patience| patience.min(half))
     }
 
-    /// After how long a second one is asked as well; nothing when it is not.
-    fn hedges(&self, ready: &Ready<'_>) -> Option<std::time::Duration> {
-        let after = self.inner.rules.hedge;
-        let wanted = self.call.manner.interactive && !after.is_zero() && !ready.member.is_reflex();
-        (wanted && self.ladder.another().is_some()).then_some(after)
+    /// Whether a model comes after this one that would be asked. One that rests, is switched off or may not read the
+    /// request takes no time from those before it.
+    fn another_may(&self) -> bool {
+        let may = |member: &Member, model: Option<&str>| {
+            self.inner.may_ask(member, self.request, &member.known_as(model)).is_ok()
+        };
+        let mut others = self.ladder.others();
+        others.any(|(_, rung)| self.inner.members.get(rung.member).is_some_and(|m| may(m, rung.model.as_deref())))
     }
 
-    async fn race(&mut self, first: Ready<'a>, after: std::time::Duration) -> Option<Result<Answer, CascadeError>> {
+    /// After how long a second one is asked as well; nothing when it is not.
+    fn hedges(&self, ready: &Ready<'_>) -> Option<Duration> {
+        let after = self.inner.rules.hedge;
+        let wanted = self.call.manner.interactive && !after.is_zero() && !ready.member.is_reflex();
+        (wanted && self.ladder.others().next().is_some()).then_some(after)
+    }
+
+    async fn race(&mut self, first: Ready<'a>, after: Duration) -> Option<Result<Answer, CascadeError>> {
         let race = Race::new();
         let call = self.call;
         let tried = {
@@ -237,12 +247,11 @@ impl<'a> Climb<'a> {
 
     /// The second one of a race, when there is one that may be asked right now.
     async fn second(&mut self) -> Option<Ready<'a>> {
-        let number = self.ladder.take_another()?;
-        match self.ready(number, false).await {
-            Ok(ready) => Some(ready),
-            Err(failure) => {
-                self.passed(number, failure);
-                None
+        loop {
+            let number = self.ladder.take_another()?;
+            match self.ready(number, false).await {
+                Ok(ready) => return Some(ready),
+                Err(failure) => self.passed(number, failure),
             }
         }
     }
@@ -254,8 +263,11 @@ impl<'a> Climb<'a> {
         let (then, harm) =
             tried.done.as_ref().err().map_or((Then::Fail, Harm::None), |failure| action::decide(failure, tries));
         let model = tried.done.as_ref().map_or_else(|_| permit.model.clone(), |done| done.model.clone());
-        self.pay(member, &model, line, reserved, &tried);
-        self.learn(member, permit, &tried, harm);
+        self.pay(member, (permit.model.as_str(), model.as_str()), line, reserved, &tried);
+        let ended = tried.done.as_ref().map_err(|failure| (failure, harm));
+        let first_word = tried.first_word.map(|at| at.saturating_duration_since(tried.began));
+        let prompt_tokens = self.needs.prompt_tokens;
+        self.inner.learn(member, permit, ended, &Times { first_word, took: tried.took, prompt_tokens });
         let took_ms = millis(tried.took);
         let word = tried.done.as_ref().map_or_else(Failure::word, |_| "answered");
         self.path.push(Step { provider: member.name().to_owned(), model: model.clone(), word, took_ms });
@@ -278,7 +290,7 @@ impl<'a> Climb<'a> {
 
     /// Words have reached the reader. Another one begins again only when the caller allows it, behind a mark.
     async fn broke_off(&mut self, partial: String) -> Option<Result<Answer, CascadeError>> {
-        if !self.call.manner.again_after_break || self.ladder.another().is_none() {
+        if !self.call.manner.again_after_break || !self.another_may() {
             return Some(Err(self.error(&partial)));
         }
         self.said.push_str(&partial);
@@ -289,52 +301,15 @@ impl<'a> Climb<'a> {
         None
     }
 
-    /// What an attempt cost in truth. One that broke off without a count may have cost all that was reserved.
-    fn pay(&mut self, member: &Member, model: &str, line: Option<i64>, reserved: u64, tried: &Tried) {
+    /// What an attempt cost in truth; `names` are the model that was asked and the one that answered.
+    fn pay(&mut self, member: &Member, names: (&str, &str), line: Option<i64>, reserved: u64, tried: &Tried) {
         if line.is_none() {
             return;
         }
-        let price = self.inner.rules.prices.of(member.name(), model);
-        let cost = match &tried.done {
-            Ok(done) if done.usage == Usage::default() => reserved,
-            Ok(done) => price.of(done.usage),
-            Err(_) if !tried.partial.is_empty() => reserved,
-            Err(Failure::Timeout { stage: Stage::Connect }) => 0,
-            Err(Failure::Timeout { .. } | Failure::Cancelled | Failure::Outrun | Failure::ToolNotCalled) => reserved,
-            Err(_) => 0,
-        };
+        let price = self.inner.rules.prices.of_answer(member.name(), names.0, names.1);
+        let cost = money::cost(tried.done.as_ref().map(|done| done.usage), tried.begun, price, reserved);
         self.cost_micros = self.cost_micros.saturating_add(cost);
         self.inner.settle(line, cost, tried.done.is_ok());
-    }
-
-    fn learn(&self, member: &Member, permit: Permit<'_>, tried: &Tried, harm: Harm) {
-        let told = match &tried.done {
-            Err(Failure::Billing { until: Some(until) }) => self.inner.at_wall(*until),
-            _ => None,
-        };
-        let model = permit.model.clone();
-        let turn = member.ended(
-            permit,
-            &Ended {
-                done: &tried.done,
-                harm,
-                first_word: tried.first_word.map(|at| at.saturating_duration_since(tried.began)),
-                took: tried.took,
-                prompt_tokens: self.needs.prompt_tokens,
-                now: self.inner.now(),
-                until: told,
-                roll: self.inner.roll(),
-            },
-        );
-        let why = || tried.done.as_ref().err().map(ToString::to_string).unwrap_or_default();
-        let provider = member.name().to_owned();
-        if let Some(turn) = turn {
-            self.inner.tell(match turn {
-                Turn::Opened(ms) => Change::Opened { provider, model, why: why(), ms },
-                Turn::Closed => Change::Closed { provider, model },
-                Turn::Held(ms) => Change::Held { provider, why: why(), ms },
-            });
-        }
     }
 
     /// Somebody who is not asked stands among the attempts with the reason.
@@ -376,6 +351,62 @@ impl<'a> Climb<'a> {
             cached: false,
             restarted,
             cost_micros: self.cost_micros,
+        }
+    }
+}
+
+/// How long an attempt took, and how long a prompt it read.
+pub struct Times {
+    /// When the first word came after the question.
+    pub first_word: Option<Duration>,
+    /// How long all of it took.
+    pub took: Duration,
+    /// Tokens that were asked, estimated.
+    pub prompt_tokens: u64,
+}
+
+impl Times {
+    /// Those of a call without words.
+    pub fn of(took: Duration) -> Self {
+        Self { first_word: None, took, prompt_tokens: 0 }
+    }
+}
+
+impl Inner {
+    /// Remembers how an attempt went, and what that says about the health of who was asked.
+    pub fn learn(
+        &self,
+        member: &Member,
+        permit: Permit<'_>,
+        done: Result<&Completion, (&Failure, Harm)>,
+        times: &Times,
+    ) {
+        let told = match done {
+            Err((Failure::Billing { until: Some(until) }, _)) => self.at_wall(*until),
+            _ => None,
+        };
+        let model = permit.model.clone();
+        let turn = member.ended(
+            permit,
+            &Ended {
+                done: done.map_err(|(failure, _)| failure),
+                harm: done.err().map_or(Harm::None, |(_, harm)| harm),
+                first_word: times.first_word,
+                took: times.took,
+                prompt_tokens: times.prompt_tokens,
+                now: self.now(),
+                until: told,
+                roll: self.roll(),
+            },
+        );
+        let why = || done.err().map(|(failure, _)| failure.to_string()).unwrap_or_default();
+        let provider = member.name().to_owned();
+        if let Some(turn) = turn {
+            self.tell(match turn {
+                Turn::Opened(ms) => Change::Opened { provider, model, why: why(), ms },
+                Turn::Closed => Change::Closed { provider, model },
+                Turn::Held(ms) => Change::Held { provider, why: why(), ms },
+            });
         }
     }
 }

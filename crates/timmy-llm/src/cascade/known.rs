@@ -9,7 +9,7 @@ use super::breaker::{Admit, Breaker, Circuit, HOLD_MS, HOLD_MS_MAX, Stored};
 use super::learned::{COLD_MS, Speeds};
 use super::member::{Ended, Turn, resting};
 use super::millis;
-use crate::failure::Failure;
+use crate::failure::{Failure, Stage};
 
 /// A provider is held back: no key, or no credit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,6 +152,10 @@ impl Known {
     /// Remembers how a call went, and says what that changed.
     pub fn ended(&mut self, probe: Option<u64>, ended: &Ended<'_>) -> Option<Turn> {
         let before = self.breaker.circuit(ended.now);
+        if let Err(Failure::Timeout { stage: Stage::FirstToken }) = ended.done {
+            let cold = self.is_cold(ended.now.saturating_sub(millis(ended.took)));
+            self.speeds.learn_late(ended.prompt_tokens, cold, ended.took);
+        }
         let Err(_) = ended.done else {
             self.answered(ended);
             self.breaker.succeeded(ended.now, probe);

@@ -63,10 +63,10 @@ impl Ladder {
         self.rungs.get(number)
     }
 
-    /// Whether a model stands above that could still be asked.
-    #[must_use]
-    pub fn another(&self) -> Option<usize> {
-        (self.at..self.rungs.len()).find(|n| self.rungs.get(*n).is_some_and(|r| r.skip.is_none() && !r.reflex))
+    /// The models above that could still be asked.
+    pub fn others(&self) -> impl Iterator<Item = (usize, &Rung)> {
+        let above = self.rungs.iter().enumerate().skip(self.at);
+        above.filter(|(_, rung)| rung.skip.is_none() && !rung.reflex)
     }
 
     /// The next step at `now`, of a call that ends at `deadline`.
@@ -97,7 +97,7 @@ impl Ladder {
 
     /// Takes the next model out of its turn, for a race. Nothing when there is none.
     pub fn take_another(&mut self) -> Option<usize> {
-        let number = self.another().filter(|n| *n == self.at)?;
+        let number = self.others().next().map(|(n, _)| n).filter(|n| *n == self.at)?;
         self.at += 1;
         self.rungs.get_mut(number).into_iter().for_each(|r| r.tries += 1);
         Some(number)

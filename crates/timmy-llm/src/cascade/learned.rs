@@ -11,6 +11,9 @@ pub const SIZES: [u64; 4] = [512, 2_048, 8_192, 32_768];
 const NEWEST: f64 = 0.2;
 /// A model that was not used for this long counts as cold, in milliseconds.
 pub const COLD_MS: u64 = 300_000;
+/// An answer that was written in less than this came in one piece, and says nothing about how fast it was written; in
+/// milliseconds.
+const WRITTEN_MS_MIN: u64 = 20;
 /// What a call may take beyond what it took before, in milliseconds.
 const GRACE_MS: f64 = 3_000.0;
 /// By how many times the usual time and its spread a first word may be late.
@@ -71,11 +74,21 @@ impl Speeds {
         } else {
             self.first_ms[size(prompt)].add(ms);
         }
-        let writing = took.saturating_sub(first).as_secs_f64();
-        if written > 1 && writing > 0.0 {
+        let writing = took.saturating_sub(first);
+        if written > 1 && writing >= Duration::from_millis(WRITTEN_MS_MIN) {
             // Counts of tokens stay far below what a double holds exactly.
             #[expect(clippy::cast_precision_loss, reason = "counts of tokens are small")]
-            self.tokens_per_second.add((written - 1) as f64 / writing);
+            self.tokens_per_second.add((written - 1) as f64 / writing.as_secs_f64());
+        }
+    }
+
+    /// Learns that no first word came within `waited`. Otherwise a model that became slower would be given up each
+    /// time just before its first word, for ever.
+    pub fn learn_late(&mut self, prompt: u64, cold: bool, waited: Duration) {
+        let ms = waited.as_secs_f64() * 1_000.0;
+        let known = if cold { &mut self.cold_ms } else { &mut self.first_ms[size(prompt)] };
+        if known.count > 0 && ms > known.mean {
+            known.add(ms);
         }
     }
 

@@ -17,6 +17,9 @@ use crate::failure::{Failure, Stage};
 use crate::provider::{Completion, Health, Provider};
 use crate::request::TaskClass;
 
+/// What stands behind the name of a model that makes vectors. A server may well write and yet make no vectors, so the
+/// one is remembered apart from the other.
+pub const VECTORS: &str = "(vectors)";
 /// Models of one provider of which something is remembered; the one unused for longest goes first.
 pub const MODELS_KNOWN_MAX: usize = 64;
 
@@ -74,7 +77,8 @@ impl ProviderStatus {
         if !self.held.is_empty() {
             return "open";
         }
-        let own = self.known.iter().find(|k| k.model == self.model_in_use).or_else(|| self.known.first());
+        let of_words = || self.known.iter().find(|k| !k.model.ends_with(VECTORS));
+        let own = self.known.iter().find(|k| k.model == self.model_in_use).or_else(of_words);
         own.map_or("closed", |k| k.circuit.name())
     }
 }
@@ -132,7 +136,7 @@ pub enum Turn {
 /// How an attempt went, for [`Member::ended`].
 pub struct Ended<'a> {
     /// The answer, or why there is none.
-    pub done: &'a Result<Completion, Failure>,
+    pub done: Result<&'a Completion, &'a Failure>,
     /// What the failure says about its health.
     pub harm: Harm,
     /// When the first word came after the question.
@@ -299,7 +303,7 @@ impl Member {
             Err(Failure::Privacy { .. } | Failure::Budget { .. } | Failure::Resting { .. } | Failure::Outrun)
         );
         if asked {
-            record.note(ended.done);
+            record.note(ended.done, !permit.model.ends_with(VECTORS));
         }
         let mut name = permit.model.clone();
         if let Ok(completion) = ended.done {
@@ -317,7 +321,7 @@ impl Member {
         let known = record.known.get_mut(&name)?;
         let turn = known.ended(probe, ended);
         let Some(until) = (ended.harm == Harm::Holds).then(|| Hold::until(ended.now, ended.until)) else { return turn };
-        let why = ended.done.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        let why = ended.done.err().map(ToString::to_string).unwrap_or_default();
         record.hold = Some(Hold { why, until });
         Some(Turn::Held(until.saturating_sub(ended.now)))
     }
@@ -404,14 +408,17 @@ impl Member {
 }
 
 impl Record {
-    fn note(&mut self, done: &Result<Completion, Failure>) {
+    /// Remembers how a call went. What it made besides `words` says little of whether it can answer in words.
+    fn note(&mut self, done: Result<&Completion, &Failure>, words: bool) {
         let now = Instant::now();
         self.calls += 1;
         self.last_used = Some(now);
         match done {
             Ok(completion) => {
                 self.state = ProviderState::Up;
-                self.rests_until = None;
+                if words {
+                    self.rests_until = None;
+                }
                 self.last_failure.clear();
                 if self.health.model_in_use.is_empty() {
                     self.health.model_in_use.clone_from(&completion.model);
@@ -421,10 +428,10 @@ impl Record {
             Err(failure) => {
                 self.failures += 1;
                 self.last_failure = failure.to_string();
-                if is_away(failure) {
+                if is_away(failure) && (words || !matches!(failure, Failure::NoModel { .. })) {
                     self.state = ProviderState::Down { why: failure.to_string() };
                 }
-                if ran_into_the_void(failure) {
+                if words && ran_into_the_void(failure) {
                     self.rests_until = Some(now + Duration::from_millis(REST_MS));
                 }
             }

@@ -1,5 +1,6 @@
 //! What calls cost: prices as data, an estimate before the call, the truth after it, and the books of both.
 
+use crate::failure::{Failure, Stage};
 use crate::provider::{BoxFuture, Usage};
 
 /// Prices that may be set.
@@ -61,11 +62,56 @@ impl Prices {
     /// The price of a model. The model's own line goes before `*`; of an unknown model, the dearest of the provider.
     #[must_use]
     pub fn of(&self, provider: &str, model: &str) -> Price {
-        let own = || self.0.iter().filter(|(p, ..)| p == provider);
-        let named = |name: &str| own().find(|(_, m, _)| m == name).map(|(.., price)| *price);
-        let dearest = || own().map(|(.., price)| *price).max_by_key(|p| p.prompt.saturating_add(p.completion));
+        let dearest = || self.lines(provider).map(|(_, p)| p).max_by_key(|p| p.prompt.saturating_add(p.completion));
         let unknown = if model.is_empty() { dearest() } else { None };
-        named(model).or_else(|| named(EVERY)).or(unknown).unwrap_or_default()
+        self.line(provider, model).or_else(|| self.line(provider, EVERY)).or(unknown).unwrap_or_default()
+    }
+
+    /// The price of an answer by `answered` to a request for `asked`. Servers answer under other names than they are
+    /// asked by, so a name without a line of its own costs what was asked for.
+    #[must_use]
+    pub fn of_answer(&self, provider: &str, asked: &str, answered: &str) -> Price {
+        self.line(provider, answered).unwrap_or_else(|| self.of(provider, asked))
+    }
+
+    fn lines<'a>(&'a self, provider: &'a str) -> impl Iterator<Item = (&'a str, Price)> {
+        self.0.iter().filter(move |(p, ..)| p == provider).map(|(_, model, price)| (model.as_str(), *price))
+    }
+
+    /// The line of a model: its own, else the one of which it is a dated edition, such as `gpt-4o-2024-08-06`.
+    fn line(&self, provider: &str, model: &str) -> Option<Price> {
+        let own = self.lines(provider).find(|(line, _)| *line == model);
+        let of_edition =
+            || self.lines(provider).filter(|(line, _)| is_edition(model, line)).max_by_key(|(l, _)| l.len());
+        own.or_else(of_edition).map(|(_, price)| price)
+    }
+}
+
+/// Whether `model` is `line` with a date behind it.
+fn is_edition(model: &str, line: &str) -> bool {
+    let behind = model.strip_prefix(line).and_then(|rest| rest.strip_prefix(['-', '@']));
+    behind.is_some_and(|date| date.len() >= 4 && date.bytes().all(|b| b.is_ascii_digit() || b == b'-'))
+}
+
+/// What an attempt cost, of which `reserved` was set aside: what was counted at `price`. One that had begun and ends
+/// without a count may have cost all that was reserved, and so may one that was given up while the server worked.
+#[must_use]
+pub fn cost(done: Result<Usage, &Failure>, begun: bool, price: Price, reserved: u64) -> u64 {
+    match done {
+        Ok(usage) if usage == Usage::default() => reserved,
+        Ok(usage) => price.of(usage),
+        Err(_) if begun => reserved,
+        Err(Failure::Timeout { stage: Stage::Connect }) => 0,
+        Err(
+            Failure::Timeout { .. }
+            | Failure::Cancelled
+            | Failure::Outrun
+            | Failure::ToolNotCalled
+            | Failure::TooLarge { .. }
+            // It was asked before the owner said that all stays here.
+            | Failure::Privacy { .. },
+        ) => reserved,
+        Err(_) => 0,
     }
 }
 
@@ -128,6 +174,43 @@ pub trait Books: Send + Sync {
 mod tests {
     use super::*;
 
+    // shows: models: an answer costs what was asked for, under whatever name it comes
+    #[test]
+    fn an_answer_under_another_name_is_not_free() {
+        let prices = Prices::parse(&["far/m-latest 1 2", "far/n 3 4"].map(str::to_owned)).expect("prices");
+        let asked = |model: &str| prices.of("far", model);
+        assert_eq!(prices.of_answer("far", "m-latest", "m-20260801"), asked("m-latest"));
+        assert_eq!(
+            prices.of_answer("far", "m-latest", "n-2026-08-01"),
+            asked("n"),
+            "it says that another one answered"
+        );
+        assert_eq!(prices.of_answer("far", "", "unheard-of"), asked("n"), "the dearest while nothing is known");
+    }
+
+    #[test]
+    fn what_had_begun_costs_what_was_reserved() {
+        let price = Price { prompt: 1_000_000, completion: 1_000_000 };
+        let broke = Failure::Malformed { what: "the answer broke off".to_owned() };
+        let refused = Failure::Unreachable { what: "nobody listens".to_owned() };
+        let stays = Failure::Privacy { what: "from now on everything stays here".to_owned() };
+        let usage = |prompt_tokens| Usage { prompt_tokens, completion_tokens: 0 };
+        let rows = [
+            (Ok(usage(3)), true, 3),
+            (Ok(usage(0)), true, 70),
+            (Err(&broke), true, 70),
+            (Err(&broke), false, 0),
+            (Err(&refused), false, 0),
+            (Err(&stays), false, 70),
+            (Err(&Failure::Cancelled), false, 70),
+            (Err(&Failure::Timeout { stage: Stage::Connect }), false, 0),
+            (Err(&Failure::Timeout { stage: Stage::FirstToken }), false, 70),
+        ];
+        for (done, begun, costs) in rows {
+            assert_eq!(cost(done, begun, price, 70), costs, "{done:?} {begun}");
+        }
+    }
+
     // shows: models: prices are data, and what has no price is free
     #[test]
     fn prices_are_read_and_counted_exactly() {
@@ -138,6 +221,8 @@ mod tests {
         assert_eq!(prices.of("openai", "other"), Price { prompt: 2_500_000, completion: 10_000_000 });
         assert_eq!(prices.of("grok", ""), prices.of("grok", "grok-4"), "the dearest while the model is unknown");
         assert!(prices.of("grok", "other").is_free() && prices.of("ollama", "m").is_free());
+        assert_eq!(prices.of("grok", "grok-4-0709"), prices.of("grok", "grok-4"), "an edition of it");
+        assert!(prices.of("grok", "grok-4-fast").is_free() && prices.of("grok", "grok-4-32k").is_free());
         for wrong in
             ["gpt 1 2", "a/b 1", "a/b 1 2 3", "a/b -1 2", "a/b 1,5 2", "a/b 1.2345678 2", "a/b 99999999999999999999 1"]
         {

@@ -75,6 +75,8 @@ impl Recorder {
     /// Writes a call down. A record that is full or cannot be written stays as it is; no call fails for it.
     pub fn write(&self, request: &ChatRequest, answer: &Answer) {
         let open = request.sensitivity() == Sensitivity::Open;
+        // Only a whole answer of one model is given again: reflex is none, and half of an answer is not the answer.
+        let whole = answer.finish == Finish::Stop && !answer.restarted && answer.place != Place::Reflex;
         let said = |m: &crate::ChatMessage| Said {
             role: m.role.name().to_owned(),
             text: m
@@ -84,7 +86,7 @@ impl Recorder {
                 .collect(),
         };
         let line = Line {
-            key: if open && answer.tool_calls.is_empty() { key(request) } else { String::new() },
+            key: if open && whole && answer.tool_calls.is_empty() { key(request) } else { String::new() },
             class: request.class.name().to_owned(),
             asked: request.messages.iter().map(said).collect(),
             provider: answer.provider.clone(),

@@ -116,16 +116,17 @@ impl Ollama {
         self.wire.ask::<Lines>("/api/chat", outbound, write, format::read, model, call).await
     }
 
-    /// The model for vectors: the configured one, else the first installed one that is made for it.
+    /// The model for vectors as far as it is known: the configured one, else the first installed one made for it.
+    fn known_embed_model(&self) -> Option<String> {
+        let configured = Some(self.settings.embed_model.clone()).filter(|model| !model.is_empty());
+        configured.or_else(|| made_for_vectors(&self.known()))
+    }
+
+    /// The model for vectors. Looks which are installed when none is known.
     async fn embed_model(&self, call: &Call) -> Result<String, Failure> {
-        if !self.settings.embed_model.is_empty() {
-            return Ok(self.settings.embed_model.clone());
-        }
-        let made_for_it = |installed: &[Installed]| installed.iter().find(|i| !i.writes).map(|i| i.name.clone());
-        let known = made_for_it(&self.known());
-        let found = match known {
+        let found = match self.known_embed_model() {
             Some(model) => Some(model),
-            None => made_for_it(&within(call, self.look()).await?),
+            None => made_for_vectors(&within(call, self.look()).await?),
         };
         let model = "a model for vectors".to_owned();
         found.ok_or_else(|| Failure::NoModel { model, hint: "Run `ollama pull all-minilm`.".to_owned() })
@@ -163,6 +164,10 @@ impl Ollama {
     }
 }
 
+fn made_for_vectors(installed: &[Installed]) -> Option<String> {
+    installed.iter().find(|i| !i.writes).map(|i| i.name.clone())
+}
+
 impl Provider for Ollama {
     fn info(&self) -> &ProviderInfo {
         &self.info
@@ -196,6 +201,10 @@ impl Provider for Ollama {
 impl Embedder for Ollama {
     fn info(&self) -> &ProviderInfo {
         &self.info
+    }
+
+    fn model(&self) -> String {
+        self.known_embed_model().unwrap_or_default()
     }
 
     fn embed<'a>(&'a self, texts: &'a [Part], call: &'a Call) -> BoxFuture<'a, Result<Embeddings, Failure>> {

@@ -145,6 +145,11 @@ impl Embedder for OpenAi {
         &self.info
     }
 
+    fn model(&self) -> String {
+        let own = || self.listed.choose(None).unwrap_or_default();
+        if self.embed_model.is_empty() { own() } else { self.embed_model.clone() }
+    }
+
     fn embed<'a>(&'a self, texts: &'a [Part], call: &'a Call) -> BoxFuture<'a, Result<Embeddings, Failure>> {
         Box::pin(self.vectors(texts, call))
     }

@@ -141,12 +141,22 @@ impl Growing {
             _ if !self.calls.is_empty() => Finish::ToolCalls,
             _ => Finish::Stop,
         };
+        let cut = finish == Finish::Length;
         Completion {
             content: self.content,
-            tool_calls: self.calls.into_iter().map(|(_, call)| call).collect(),
+            tool_calls: self.calls.into_iter().map(|(_, call)| without_arguments(call, cut)).collect(),
             model: if self.model.is_empty() { model.to_owned() } else { self.model },
             usage: self.usage,
             finish,
         }
     }
+}
+
+/// Servers send nothing, or `null`, for a tool that takes no arguments. What a model was `cut` off before is left as it
+/// came, so that nobody takes it for that.
+fn without_arguments(mut call: ToolCall, cut: bool) -> ToolCall {
+    if !cut && matches!(call.arguments.trim(), "" | "null") {
+        "{}".clone_into(&mut call.arguments);
+    }
+    call
 }

@@ -16,12 +16,13 @@ pub struct Reading<'k, D> {
     read: ReadFrame,
     key: &'k Secret,
     bytes_read: usize,
+    frames: u64,
 }
 
 impl<'k, D: Decoder + Default> Reading<'k, D> {
     /// Nothing was read yet. `read` knows the frames, and `key` is taken out of what a server says.
     pub fn new(read: ReadFrame, key: &'k Secret, call: &Call) -> Self {
-        Self { growing: Growing::new(call), decoder: D::default(), read, key, bytes_read: 0 }
+        Self { growing: Growing::new(call), decoder: D::default(), read, key, bytes_read: 0, frames: 0 }
     }
 
     /// Reads the next piece.
@@ -33,8 +34,17 @@ impl<'k, D: Decoder + Default> Reading<'k, D> {
         if self.bytes_read > ANSWER_BYTES_MAX {
             return Err(Failure::TooLarge { what: format!("it is over {ANSWER_BYTES_MAX} bytes") });
         }
-        let Self { growing, decoder, read, key, .. } = self;
-        decoder.feed(piece, &mut |frame| read(growing, frame, key))
+        let Self { growing, decoder, read, key, frames, .. } = self;
+        decoder.feed(piece, &mut |frame| {
+            *frames += u64::from(!frame.trim_ascii().is_empty());
+            read(growing, frame, key)
+        })
+    }
+
+    /// How many frames came whole. Comments, blank lines and the beginning of a line are none, so a server that sends
+    /// only those has fallen silent.
+    pub fn frames(&self) -> u64 {
+        self.frames
     }
 
     /// The end of the body, or of the connection: whether the answer is whole, only its frames can tell.

@@ -13,6 +13,9 @@ use rustls::{ClientConfig, RootCertStore};
 
 use super::CONNECT_MS;
 
+/// Who asks.
+pub const USER_AGENT: &str = concat!("timmy/", env!("CARGO_PKG_VERSION"));
+
 /// Makes the client.
 pub async fn client(https: bool) -> Result<Client, String> {
     if !https {
@@ -45,12 +48,12 @@ fn base() -> ClientBuilder {
         .redirect(redirect::Policy::none())
         .retry(reqwest::retry::never())
         .connect_timeout(Duration::from_millis(CONNECT_MS))
-        // A fresh connection is cheap next to any answer, and never turns out to have been closed by a server that
-        // was restarted.
+        // A fresh connection is cheap next to an answer from elsewhere, and never turns out to have been closed by a
+        // server that was restarted. Servers on this machine are asked the short way.
         .pool_max_idle_per_host(0)
         // The name counts as this machine, so it leads nowhere else.
         .resolve_to_addrs("localhost", &[here(Ipv4Addr::LOCALHOST.into()), here(Ipv6Addr::LOCALHOST.into())])
-        .user_agent(concat!("timmy/", env!("CARGO_PKG_VERSION")))
+        .user_agent(USER_AGENT)
 }
 
 /// Trusts no certificate at all, since no connection of it is encrypted.

@@ -4,7 +4,7 @@ use serde_json::json;
 use timmy_llm::{Completion, Failure, Finish};
 
 use crate::stub::{Act, chatting, ok, status};
-use crate::{FORMATS, Format, patient, request};
+use crate::{FORMATS, Format, data, patient, request};
 
 async fn answer(format: Format, acts: Vec<Act>) -> Result<Completion, Failure> {
     let stub = chatting(acts).await;
@@ -35,6 +35,47 @@ async fn a_call_whose_arguments_were_cut_keeps_what_came_and_says_so() {
             assert_eq!(completion.tool_calls[0].arguments, &r#"{"at":"door"}"#[..bytes], "{format:?}");
             assert_eq!(completion.finish, Finish::Length, "{format:?}");
         }
+    }
+}
+
+// shows: models: a tool without arguments can be called by every provider, however it says that there are none
+#[tokio::test]
+async fn a_call_without_arguments_has_none() {
+    let ollama = |arguments: serde_json::Value| {
+        let call = json!({ "function": { "name": "look", "arguments": arguments } });
+        let message = json!({ "role": "assistant", "content": "", "tool_calls": [call] });
+        format!("{}\n", json!({ "message": message, "done": true, "done_reason": "stop" }))
+    };
+    let openai = |arguments: serde_json::Value| {
+        let call = json!({ "index": 0, "id": "c1", "function": { "name": "look", "arguments": arguments } });
+        let begun = data(&json!({ "choices": [{ "delta": { "tool_calls": [call] } }] }));
+        begun + &data(&json!({ "choices": [{ "delta": {}, "finish_reason": "tool_calls" }] })) + "data: [DONE]\n\n"
+    };
+    let anthropic = |piece: &str| {
+        let block = json!({ "type": "tool_use", "id": "c1", "name": "look", "input": {} });
+        let delta = json!({ "type": "input_json_delta", "partial_json": piece });
+        [
+            data(&json!({ "type": "content_block_start", "index": 0, "content_block": block })),
+            data(&json!({ "type": "content_block_delta", "index": 0, "delta": delta })),
+            data(&json!({ "type": "message_delta", "delta": { "stop_reason": "tool_use" } })),
+            data(&json!({ "type": "message_stop" })),
+        ]
+        .concat()
+    };
+    let rows = [
+        (Format::Ollama, ollama(json!({}))),
+        (Format::Ollama, ollama(json!(null))),
+        (Format::Ollama, ollama(json!(""))),
+        (Format::OpenAi, openai(json!("{}"))),
+        (Format::OpenAi, openai(json!(""))),
+        (Format::OpenAi, openai(json!(null))),
+        (Format::Anthropic, anthropic("")),
+        (Format::Anthropic, anthropic("{}")),
+    ];
+    for (format, body) in rows {
+        let completion = answer(format, vec![Act::Write(ok(&body))]).await.expect("an answer");
+        let calls: Vec<_> = completion.tool_calls.iter().map(|c| (c.name.as_str(), c.arguments.as_str())).collect();
+        assert_eq!((calls, completion.finish), (vec![("look", "{}")], Finish::ToolCalls), "{format:?}: {body}");
     }
 }
 

@@ -3,8 +3,11 @@
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod anthropic;
+mod circuits;
+mod embedding;
 mod every;
 mod hostile;
+mod kept;
 mod ollama;
 mod openai;
 mod privacy;
@@ -148,6 +151,24 @@ impl Format {
                     data(&json!({ "type": "message_stop" })),
                 ]
                 .concat()
+            }
+        }
+    }
+
+    /// More of the arguments of a call, or one more call where they come whole.
+    fn more_of_a_call(self) -> String {
+        match self {
+            Self::Ollama => {
+                let call = json!({ "function": { "name": "look", "arguments": { "at": "x".repeat(500) } } });
+                format!("{}\n", json!({ "message": { "role": "assistant", "tool_calls": [call] }, "done": false }))
+            }
+            Self::OpenAi => {
+                let call = json!({ "index": 0, "function": { "name": "look", "arguments": "x".repeat(500) } });
+                data(&json!({ "choices": [{ "delta": { "tool_calls": [call] } }] }))
+            }
+            Self::Anthropic => {
+                let delta = json!({ "type": "input_json_delta", "partial_json": "x".repeat(500) });
+                data(&json!({ "type": "content_block_delta", "index": 1, "delta": delta }))
             }
         }
     }

@@ -18,6 +18,8 @@ pub enum Act {
     Trickle(Vec<u8>),
     /// Writes this again and again, up to a GiB, until the other side closes.
     Flood(Vec<u8>),
+    /// Writes this every few milliseconds, until the other side closes.
+    Drip(Vec<u8>),
     /// Gives the other side the time to read what was written.
     Pause,
     /// Waits until the other side closes.
@@ -154,6 +156,12 @@ async fn serve(
                 while total < 1 << 30 && stream.write_all(&bytes).await.is_ok() {
                     total += bytes.len();
                     *written.lock().expect("not poisoned") = total;
+                }
+                closed.notify_one();
+            }
+            Act::Drip(bytes) => {
+                while stream.write_all(&bytes).await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
                 }
                 closed.notify_one();
             }

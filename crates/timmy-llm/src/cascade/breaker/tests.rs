@@ -64,7 +64,7 @@ fn r3_one_call_at_a_time_tries_it_out() {
 
 #[test]
 fn half_of_a_window_opens_it_too_and_old_attempts_do_not_count() {
-    let mut breaker = Breaker::new(100);
+    let mut breaker = Breaker::new(THRESHOLD);
     let attempts = [true, false, true, false, false];
     let opens: Vec<bool> = attempts
         .iter()
@@ -81,6 +81,16 @@ fn half_of_a_window_opens_it_too_and_old_attempts_do_not_count() {
     let mut breaker = Breaker::new(100);
     for n in 0..20 {
         assert!(!breaker.failed(n * WINDOW_MS, None, 0), "one failure each five minutes is not half of anything");
+    }
+}
+
+// shows: models: a threshold that the owner raised is waited for, and one that he lowered is not
+#[test]
+fn it_opens_at_the_threshold_that_was_set() {
+    for threshold in [1, 2, 5, 6, 10, 40, 100] {
+        let mut breaker = Breaker::new(threshold);
+        let opened = (1..=200).find(|n| breaker.failed(u64::from(*n), None, 0));
+        assert_eq!(opened, Some(threshold));
     }
 }
 
@@ -144,8 +154,37 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Whether a closed breaker must open behind `history`, said once more and differently than the code says it.
+fn must_open(history: &[bool], threshold: usize) -> bool {
+    let in_a_row = history.iter().rev().take_while(|well| !**well).count();
+    let window = &history[history.len().saturating_sub(WINDOW_MAX.max(2 * threshold))..];
+    let bad = window.iter().filter(|well| !**well).count();
+    let half = window.len() >= WINDOW_MIN.max(threshold) && 2 * bad >= window.len();
+    history.last() == Some(&false) && (in_a_row >= threshold || half)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
+
+    // shows: models: a circuit opens after so many failures in a row or at half of a window, and not otherwise
+    #[test]
+    fn it_opens_exactly_when_it_must(threshold in 1..30_u32, outcomes in proptest::collection::vec(any::<bool>(), 1..120)) {
+        let mut breaker = Breaker::new(threshold);
+        let threshold = usize::try_from(threshold).expect("small");
+        for (n, well) in outcomes.iter().enumerate() {
+            let now = u64::try_from(n).expect("small");
+            let opened = if *well {
+                breaker.succeeded(now, None);
+                false
+            } else {
+                breaker.failed(now, None, 0)
+            };
+            prop_assert_eq!(opened, must_open(&outcomes[..=n], threshold), "attempt {}", n);
+            if opened {
+                break;
+            }
+        }
+    }
 
     // shows: models: in every history one call at a time tries a resting model out, and it always comes back
     #[test]

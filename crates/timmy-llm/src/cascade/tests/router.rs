@@ -3,6 +3,7 @@
 use timmy_domain::Timestamp;
 
 use super::*;
+use crate::ScriptedSettings;
 use crate::provider::AGAIN_MARK;
 use crate::request::{AnswerFormat, ToolChoice, ToolSpec};
 
@@ -386,4 +387,136 @@ async fn a_record_is_asked_back_and_holds_nothing_that_must_stay_here() {
         ["unsupported"]
     );
     std::fs::remove_file(&path).expect("it was there");
+}
+
+/// Says nothing for `before`, then one word.
+fn hesitant(before: Duration) -> Step {
+    Step::Slow { chunks: vec![String::new(), "well".into(), String::new()], every: before }
+}
+
+// shows: models: a model that became slower than it was is given more time, and is not given up for ever
+#[tokio::test(start_paused = true)]
+async fn a_model_that_became_slower_is_learned_anew() {
+    let ms = Duration::from_millis;
+    let mut steps: Vec<Step> = (0..10).map(|_| hesitant(ms(100))).collect();
+    steps.extend((0..60).map(|_| hesitant(ms(9_000))));
+    let cascade = Cascade::new(vec![scripted("a", steps), scripted("b", replies(90))]);
+    for _ in 0..10 {
+        assert_eq!(who(&cascade).await, Ok("a".into()));
+    }
+    let mut times = 0;
+    while who(&cascade).await != Ok("a".into()) {
+        times += 1;
+        assert!(times < 40, "it would answer after 9 s of 60, and is given up each time");
+        tokio::time::sleep(Duration::from_secs(30)).await;
+    }
+    assert!(times > 0, "it was too slow at first");
+}
+
+// shows: models: one that would not be asked takes no time from those before it
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_the_sake_of_one_that_would_not_be_asked() {
+    let settings = ScriptedSettings { replies: vec!["late".into()], delay_ms: 40_000, ..ScriptedSettings::default() };
+    let late = || Arc::new(Scripted::new(&settings).named("a"));
+    let far = Arc::new(Scripted::script(replies(1)).named("far").at(Place::Remote));
+    let mut private = request();
+    private.messages[0].parts[0].droppable = false;
+    let cascade = Cascade::new(vec![late(), far.clone()]);
+    assert_eq!(cascade.complete(&private, &call(60)).await.map(|a| a.provider), Ok("a".into()), "it may not read this");
+    let cascade = Cascade::new(vec![late(), scripted("off", replies(1)), far]);
+    cascade.control("off", Control::Disable);
+    cascade.keep_local(Some(Duration::from_secs(3_600)));
+    assert_eq!(who(&cascade).await, Ok("a".into()), "one is switched off, and all stays here");
+    let cascade = Cascade::new(vec![late(), scripted("b", vec![Step::Reply("b".into())])]);
+    assert_eq!(who(&cascade).await, Ok("b".into()), "one that would be asked has its half");
+}
+
+// shows: models: nobody is told that another model begins again when none does
+#[tokio::test(start_paused = true)]
+async fn no_mark_is_set_when_nobody_begins_again() {
+    let broken = Arc::new(Broken(ProviderInfo { name: "a".into(), kind: "x", place: Place::Local }));
+    let cascade = Cascade::new(vec![broken, scripted("b", replies(1))]);
+    cascade.control("b", Control::Disable);
+    let manner = Manner { again_after_break: true, ..Manner::default() };
+    let (to, mut from) = mpsc::channel(64);
+    let asked = Call { deltas: Some(to), manner, ..call(30) };
+    assert_eq!(cascade.complete(&request(), &asked).await.expect_err("it broke off").partial, "half");
+    drop(asked);
+    assert_eq!((from.recv().await, from.recv().await), (Some("half".to_owned()), None));
+}
+
+// shows: models: an answer under another name than it was asked by, and one that broke off unheard, are paid
+#[tokio::test(start_paused = true)]
+async fn nothing_that_was_made_elsewhere_is_free_by_mistake() {
+    /// Answers as a dated edition, or thinks aloud and breaks off.
+    struct Far(ProviderInfo, bool);
+    impl Provider for Far {
+        fn info(&self) -> &ProviderInfo {
+            &self.0
+        }
+        fn chat<'a>(&'a self, _: &'a ChatRequest, call: &'a Call) -> BoxFuture<'a, Result<Completion, Failure>> {
+            let mut deltas = crate::deltas::Deltas::new(call.deltas.clone());
+            deltas.begin();
+            let usage = Usage { prompt_tokens: 10, completion_tokens: 0 };
+            let (content, model, finish) = ("well".to_owned(), "m-2026-08-01".to_owned(), Finish::Stop);
+            let done = Completion { content, tool_calls: Vec::new(), model, usage, finish };
+            let broke = Failure::Malformed { what: "the answer broke off".into() };
+            let done = if self.1 { Err(broke) } else { Ok(done) };
+            Box::pin(async move {
+                tokio::task::yield_now().await;
+                done
+            })
+        }
+        fn probe(&self, _: Duration) -> BoxFuture<'_, Result<Health, Failure>> {
+            let model = "m".to_owned();
+            Box::pin(async { Ok(Health { models: vec![model.clone()], version: None, model_in_use: model }) })
+        }
+    }
+    for (breaks, expected) in [(false, Some((10_000_000, true))), (true, Some((104_000_000, false)))] {
+        let far = Far(ProviderInfo { name: "far".into(), kind: "x", place: Place::Remote }, breaks);
+        let cascade = with(vec![Arc::new(far), scripted("near", replies(3))], |s| {
+            s.prices = vec!["far/m 1000000 1000000".into()];
+        });
+        let till = Arc::new(Till { left: Mutex::new(1_000_000_000), ..Till::default() });
+        cascade.keep_books(till.clone());
+        cascade.probe_all(Duration::from_secs(1)).await;
+        cascade.complete(&open_request(), &call(9)).await.expect("an answer");
+        assert_eq!(lock(&till.lines)[0].1, expected, "breaks off: {breaks}");
+    }
+}
+
+// shows: models: what reflex said is never played back as the words of a model
+#[tokio::test(start_paused = true)]
+async fn reflex_is_not_played_back() {
+    let path = std::env::temp_dir().join(format!("timmy-reflex-{}.jsonl", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    let rules = Rules { recorder: Some(crate::Recorder::open(&path).expect("a record")), ..Rules::default() };
+    let cascade = Cascade::with(vec![Arc::new(Reflex::new("m"))], rules);
+    let answer = cascade.complete(&open_request(), &call(9)).await.expect("reflex answers");
+    assert_eq!(answer.place, Place::Reflex);
+    let replay = Cascade::new(vec![Arc::new(record::Replay::open(&path).expect("a record"))]);
+    let error = replay.complete(&open_request(), &call(9)).await.expect_err("no model ever answered this");
+    assert_eq!(names_of(&error.attempts), ["unsupported"]);
+    std::fs::remove_file(&path).expect("it was there");
+}
+
+// shows: models: who wants to hear one provider alone is not given what another one said before
+#[tokio::test(start_paused = true)]
+async fn what_is_kept_is_not_given_for_one_that_is_asked_alone() {
+    let cascade = Cascade::new(vec![scripted("a", replies(1)), scripted("b", vec![Step::Reply("b".into())])]);
+    let asked = ChatRequest { temperature: Some(0.0), ..request() };
+    assert_eq!(cascade.complete(&asked, &call(9)).await.map(|a| a.provider), Ok("a".into()));
+    let manner = Manner { only: Some("b".into()), ..Manner::default() };
+    let answer = cascade.complete(&asked, &Call { manner, ..call(9) }).await.expect("b answers");
+    assert_eq!((answer.provider.as_str(), answer.cached), ("b", false));
+}
+
+// shows: models: tools count among what a request costs and how long it is
+#[tokio::test(start_paused = true)]
+async fn tools_are_part_of_how_long_a_request_is() {
+    let mut long = request();
+    let plain = Needs::of(&long).prompt_tokens;
+    let parameters = serde_json::json!({ "type": "object", "description": "x".repeat(4_000) });
+    long.tools = vec![ToolSpec { name: "look".into(), description: "y".repeat(400), parameters }];
+    assert!(Needs::of(&long).prompt_tokens > plain + 1_100, "{:?}", Needs::of(&long));
 }

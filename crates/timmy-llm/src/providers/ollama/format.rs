@@ -7,6 +7,7 @@ use super::OllamaSettings;
 use crate::failure::Failure;
 use crate::outbound::{OutMessage, Outbound};
 use crate::provider::Finish;
+use crate::providers::text;
 use crate::request::{AnswerFormat, ToolCall, ToolChoice};
 use crate::wire::growing::{CallPiece, Growing};
 use crate::wire::lines::Flow;
@@ -77,15 +78,15 @@ pub fn read(growing: &mut Growing, line: &[u8], key: &Secret) -> Result<Flow, Fa
         return Ok(Flow::More);
     }
     let value = frame_json(line, key)?;
-    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let message = &value["message"];
     if growing.model.is_empty() {
-        growing.model = crate::providers::name(text("/model"));
+        growing.model = crate::providers::name(text(&value, "model"));
     }
-    if !text("/message/thinking").is_empty() {
+    if !text(message, "thinking").is_empty() {
         growing.reasons();
     }
-    growing.text(text("/message/content"));
-    for call in value.pointer("/message/tool_calls").and_then(Value::as_array).into_iter().flatten() {
+    growing.text(text(message, "content"));
+    for call in message["tool_calls"].as_array().into_iter().flatten() {
         whole_call(growing, call)?;
     }
     if value.get("done").and_then(Value::as_bool) != Some(true) {
@@ -94,7 +95,7 @@ pub fn read(growing: &mut Growing, line: &[u8], key: &Secret) -> Result<Flow, Fa
     let count = |name: &str| value.get(name).and_then(Value::as_u64).unwrap_or(0);
     growing.usage.prompt_tokens = count("prompt_eval_count");
     growing.usage.completion_tokens = count("eval_count");
-    growing.finish = Some(if text("/done_reason") == "length" { Finish::Length } else { Finish::Stop });
+    growing.finish = Some(if text(&value, "done_reason") == "length" { Finish::Length } else { Finish::Stop });
     Ok(Flow::Done)
 }
 

@@ -7,6 +7,7 @@ use timmy_domain::Secret;
 use crate::failure::Failure;
 use crate::outbound::{OutMessage, Outbound};
 use crate::provider::Finish;
+use crate::providers::text;
 use crate::request::{AnswerFormat, Sampling, ToolChoice};
 use crate::wire::growing::{CallPiece, Growing};
 use crate::wire::lines::Flow;
@@ -121,28 +122,29 @@ pub fn read(growing: &mut Growing, data: &[u8], key: &Secret) -> Result<Flow, Fa
         return Ok(Flow::More);
     }
     let value = frame_json(data, key)?;
-    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     if growing.model.is_empty() {
-        growing.model = crate::providers::name(text("/model"));
+        growing.model = crate::providers::name(text(&value, "model"));
     }
-    let count = |pointer: &str| value.pointer(pointer).and_then(Value::as_u64);
-    growing.usage.prompt_tokens = count("/usage/prompt_tokens").unwrap_or(growing.usage.prompt_tokens);
-    growing.usage.completion_tokens = count("/usage/completion_tokens").unwrap_or(growing.usage.completion_tokens);
+    let count = |name: &str| value["usage"][name].as_u64();
+    growing.usage.prompt_tokens = count("prompt_tokens").unwrap_or(growing.usage.prompt_tokens);
+    growing.usage.completion_tokens = count("completion_tokens").unwrap_or(growing.usage.completion_tokens);
+    let choice = &value["choices"][0];
+    let delta = &choice["delta"];
     // Servers name the reasoning differently; none of them is the answer.
-    if ["/choices/0/delta/reasoning_content", "/choices/0/delta/reasoning"].iter().any(|p| !text(p).is_empty()) {
+    if ["reasoning_content", "reasoning"].iter().any(|name| !text(delta, name).is_empty()) {
         growing.reasons();
     }
-    growing.text(text("/choices/0/delta/content"));
-    for call in value.pointer("/choices/0/delta/tool_calls").and_then(Value::as_array).into_iter().flatten() {
-        let text = |pointer: &str| call.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    growing.text(text(delta, "content"));
+    for call in delta["tool_calls"].as_array().into_iter().flatten() {
+        let function = &call["function"];
         growing.call(CallPiece {
-            index: call.get("index").and_then(Value::as_u64),
-            id: text("/id"),
-            name: text("/function/name"),
-            arguments: text("/function/arguments"),
+            index: call["index"].as_u64(),
+            id: text(call, "id"),
+            name: text(function, "name"),
+            arguments: text(function, "arguments"),
         })?;
     }
-    match text("/choices/0/finish_reason") {
+    match text(choice, "finish_reason") {
         "" => {}
         "content_filter" => return Err(Failure::ContentPolicy),
         "length" => growing.finish = Some(Finish::Length),

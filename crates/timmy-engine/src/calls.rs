@@ -164,19 +164,29 @@ impl Listener {
         }
     }
 
-    /// What stands behind `[TOOL_CALLS]` or `<|python_tag|>`.
+    /// What stands behind `[TOOL_CALLS]` or `<|python_tag|>`: objects, or names with their arguments, one after the
+    /// other. Marks and semicolons within a value belong to the value.
     fn add_list(&mut self, written: &str) {
-        for part in written.split([';']).flat_map(|p| p.split(LIST_OPEN)) {
-            if let Some((name, arguments)) = part.split_once(LIST_ARGUMENTS) {
-                self.push(name.trim(), arguments.trim());
+        let mut rest = written;
+        loop {
+            rest = rest.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ';' | ','));
+            if let Some(behind) = rest.strip_prefix(LIST_OPEN) {
+                rest = behind;
                 continue;
             }
-            let mut rest = part.trim().trim_start_matches('[');
-            while let Some(start) = rest.find('{') {
-                let object = &rest[start..];
-                let length = value_end(object).unwrap_or(object.len());
-                self.add(&object[..length]);
-                rest = &object[length..];
+            let object = rest.find('{').unwrap_or(rest.len());
+            if let Some(at) = rest[..object].find(LIST_ARGUMENTS) {
+                let value = rest[at + LIST_ARGUMENTS.len()..].trim_start();
+                let whole = if value.starts_with('{') { value_end(value) } else { value.find(LIST_OPEN) };
+                let (arguments, behind) = value.split_at(whole.unwrap_or(value.len()));
+                self.push(rest[..at].trim(), arguments.trim());
+                rest = behind;
+            } else if object < rest.len() {
+                let (call, behind) = rest[object..].split_at(value_end(&rest[object..]).unwrap_or(rest.len() - object));
+                self.add(call);
+                rest = behind;
+            } else {
+                return;
             }
         }
     }
@@ -213,7 +223,9 @@ fn read(written: &str) -> Option<(String, String)> {
             None => break,
         }
     }
-    let mut arguments = arguments.unwrap_or_else(|| "{}".to_owned());
+    // A call without arguments takes none; one that was cut short before them may have been about to have some.
+    let none = || if value_end(text).is_some() { "{}".to_owned() } else { String::new() };
+    let mut arguments = arguments.unwrap_or_else(none);
     // Arguments may be an object written as text.
     if arguments.starts_with('"') {
         arguments = serde_json::from_str(&arguments).unwrap_or(arguments);
@@ -265,10 +277,11 @@ mod tests {
         (words, calls.into_iter().map(|c| (c.name, c.arguments)).collect())
     }
 
+    // shows: engine: a call of a tool keeps its arguments whole whatever stands in them, and what was cut short is never taken for a call without any
     #[test]
     fn every_usual_mark_is_understood_however_the_text_is_cut() {
         type Row<'t> = (&'t str, &'t str, &'t [(&'t str, &'t str)]);
-        let rows: [Row<'_>; 14] = [
+        let rows: [Row<'_>; 19] = [
             ("Just words.", "Just words.", &[]),
             ("a <b> c <tool", "a <b> c <tool", &[]),
             (
@@ -299,6 +312,23 @@ mod tests {
                 &[("look", "{\"a\":1}")],
             ),
             ("<tool_call>not json</tool_call> and on", "and on", &[]),
+            ("<tool_call>{\"name\":\"look\"", "", &[("look", "")]),
+            ("<tool_call>{\"name\":\"look\", \"argu", "", &[("look", "")]),
+            (
+                "<|python_tag|>{\"name\": \"act\", \"parameters\": {\"q\": \"a; b\"}}; {\"name\": \"look\"}",
+                "",
+                &[("act", "{\"q\": \"a; b\"}"), ("look", "{}")],
+            ),
+            (
+                "[TOOL_CALLS][{\"name\": \"act\", \"arguments\": {\"q\": \"[TOOL_CALLS]; [ARGS]\"}}]",
+                "",
+                &[("act", "{\"q\": \"[TOOL_CALLS]; [ARGS]\"}")],
+            ),
+            (
+                "[TOOL_CALLS]look[ARGS]{\"q\": \"a; b\"}; act[ARGS]{\"q\": \"[TOOL_CALLS]",
+                "",
+                &[("look", "{\"q\": \"a; b\"}"), ("act", "{\"q\": \"[TOOL_CALLS]")],
+            ),
         ];
         for (text, words, calls) in rows {
             let calls: Vec<(String, String)> = calls.iter().map(|(n, a)| ((*n).into(), (*a).into())).collect();

@@ -26,6 +26,11 @@ pub enum EngineError {
     /// Something else in the file asks for what this engine does not do.
     #[error("the model file asks for {0}, which is not supported")]
     Unsupported(String),
+    /// What is to run the model is an optional part that this program was built without.
+    #[error(
+        "llama.cpp is not built into this Timmy; build it with `--features engine-llama`, or set [engine] runner = \"auto\""
+    )]
+    NotBuiltIn,
     /// The budget of memory is below what even streaming needs.
     #[error("the model needs at least {needed_bytes} bytes of memory, and {budget_bytes} are allowed")]
     TooLarge {
@@ -54,6 +59,14 @@ pub enum EngineError {
     /// The arithmetic failed, which is a fault of the engine.
     #[error("the model could not be computed: {0}")]
     Compute(String),
+}
+
+impl EngineError {
+    /// Whether the file is sound as far as it was read, and of a kind that this engine does not know.
+    #[must_use]
+    pub const fn is_unknown_kind(&self) -> bool {
+        matches!(self, Self::UnsupportedArchitecture(_) | Self::UnsupportedQuantisation(_) | Self::Unsupported(_))
+    }
 }
 
 impl From<candle_core::Error> for EngineError {

@@ -22,6 +22,8 @@ use write::{Keys, Planned};
 pub struct Fixture {
     /// The layout.
     pub architecture: Architecture,
+    /// What the file calls the layout, where that is not its own name: several are stored alike.
+    pub label: Option<&'static str>,
     /// Numbers of a hidden state.
     pub width: usize,
     /// Numbers of the inner state of the thinking part.
@@ -71,6 +73,7 @@ impl Fixture {
         let even = matches!(architecture, Architecture::Qwen2 | Architecture::Phi3);
         Self {
             architecture,
+            label: None,
             width: 64,
             inner: 128,
             layers: if architecture == Architecture::Gemma3 { 7 } else { 4 },
@@ -95,6 +98,7 @@ impl Fixture {
     pub fn middle() -> Self {
         Self {
             architecture: Architecture::Llama,
+            label: None,
             width: 1_024,
             inner: 2_816,
             layers: 32,
@@ -144,7 +148,7 @@ impl Fixture {
     }
 
     fn keys(&self, words: &words::Words) -> Keys {
-        let name = self.architecture.name();
+        let name = self.label.unwrap_or(self.architecture.name());
         let mut keys = Keys::default();
         let count = |keys: &mut Keys, key: &str, count: usize| keys.whole(&format!("{name}.{key}"), count as u32);
         keys.text("general.architecture", name);

@@ -15,6 +15,8 @@ use crate::sample::Sampler;
 use crate::stop::Speech;
 use crate::template::{CHATML_END, Guard, Template};
 
+/// What is said of a file whose weights overflow or are none.
+const NO_NUMBERS: &str = "the weights of this model make no numbers";
 /// Tokens of a prompt that are read before it is looked whether anybody still wants the answer.
 pub const CHUNK_TOKENS: usize = 64;
 /// Tokens of a text that is turned into a vector; what is beyond is left out.
@@ -187,6 +189,9 @@ impl Session {
         }
         let vector = self.model.embed(&tokens)?;
         self.model.truncate(0);
+        if vector.iter().any(|number| !number.is_finite()) {
+            return Err(EngineError::Compute(NO_NUMBERS.to_owned()));
+        }
         Ok((vector, tokens.len() as u64))
     }
 
@@ -274,6 +279,9 @@ impl Session {
 
     /// The next token; `None` when the form is whole.
     fn next(&self, run: &mut Run, logits: &mut [f32]) -> Result<Option<u32>, EngineError> {
+        if !logits.iter().any(|logit| logit.is_finite()) {
+            return Err(EngineError::Compute(NO_NUMBERS.to_owned()));
+        }
         let Some(constraint) = &mut run.constraint else {
             let known = self.model.vocabulary().len().min(logits.len());
             let chosen = run.sampler.choose(&mut logits[..known], &run.answer);

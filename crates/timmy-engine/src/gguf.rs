@@ -7,7 +7,9 @@ mod read;
 mod value;
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
 
 use candle_core::quantized::GgmlDType;
 
@@ -75,6 +77,32 @@ impl Header {
     /// A file that breaks a rule of the format or a bound, that is cut short, or that stores numbers in a way this
     /// engine cannot read.
     pub fn read(source: impl Read, file_bytes: u64) -> Result<Self, EngineError> {
+        Self::read_with(source, file_bytes, place)
+    }
+
+    /// The header of a file that something else runs, as well: where it stores numbers in a way this engine cannot read,
+    /// no tensor is listed.
+    ///
+    /// # Errors
+    /// As for [`Header::read`], but for that, and what the operating system says.
+    pub fn of_file(path: &Path) -> Result<Self, EngineError> {
+        let file = File::open(path)?;
+        let about = file.metadata()?;
+        if !about.is_file() {
+            return Err(corrupt("it is no file"));
+        }
+        let lenient = |announced, start, alignment, file_bytes| match place(announced, start, alignment, file_bytes) {
+            Err(EngineError::UnsupportedQuantisation(_)) => Ok(BTreeMap::new()),
+            placed => placed,
+        };
+        Self::read_with(BufReader::new(&file), about.len(), lenient)
+    }
+
+    fn read_with(
+        source: impl Read,
+        file_bytes: u64,
+        place: impl FnOnce(Vec<Announced>, u64, u64, u64) -> Result<BTreeMap<String, TensorInfo>, EngineError>,
+    ) -> Result<Self, EngineError> {
         let mut reader = Reader::new(source, file_bytes.min(HEADER_BYTES_MAX), file_bytes);
         if reader.bytes::<4>()? != *b"GGUF" {
             return Err(corrupt("it does not begin with GGUF"));

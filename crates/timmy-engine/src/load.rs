@@ -40,6 +40,8 @@ pub struct Estimate {
     pub resident_layers: usize,
     /// All layers.
     pub layers: usize,
+    /// Bytes of weights that a token goes through; of experts only those that are asked.
+    pub weights_per_token_bytes: u64,
     /// Bytes read from the disk for each token.
     pub bytes_read_per_token: u64,
     /// Seconds of reading for each token, which is the least a token takes; 0 when nothing is read.
@@ -112,6 +114,7 @@ pub fn estimate(
     Ok(Estimate {
         resident_layers: plan.stays.iter().take(shape.layers).filter(|stays| **stays).count(),
         layers: shape.layers,
+        weights_per_token_bytes: stages.iter().sum::<u64>() - unasked_bytes(&file, &shape),
         bytes_read_per_token: plan.read_bytes,
         seconds_per_token: plan.read_bytes as f64 / speed,
         needed_bytes: plan.needed_bytes,
@@ -119,9 +122,20 @@ pub fn estimate(
     })
 }
 
+/// Bytes of experts that a token does not ask.
+fn unasked_bytes(file: &ModelFile, shape: &Shape) -> u64 {
+    let Some(experts) = &shape.experts else { return 0 };
+    let all = file.header.tensors.iter().filter(|(name, _)| name.contains("_exps.")).map(|(_, info)| info.bytes);
+    all.sum::<u64>() / experts.count.max(1) as u64 * experts.count.saturating_sub(experts.used) as u64
+}
+
 fn context(shape: &Shape, asked: Option<usize>) -> usize {
-    let usual = shape.trained_context_tokens.min(CONTEXT_TOKENS_DEFAULT_MAX);
-    asked.map_or(usual, |asked| asked.clamp(1, shape.trained_context_tokens))
+    context_tokens(shape.trained_context_tokens, asked)
+}
+
+/// Tokens to look back on, of a model made for `trained`.
+pub(crate) fn context_tokens(trained: usize, asked: Option<usize>) -> usize {
+    asked.map_or(trained.min(CONTEXT_TOKENS_DEFAULT_MAX), |asked| asked.clamp(1, trained))
 }
 
 /// Bytes of keys and values of a full context.
@@ -158,7 +172,7 @@ fn facts(
 }
 
 /// The kind of number that most of the file is stored in.
-fn quantisation(header: &Header) -> String {
+pub(crate) fn quantisation(header: &Header) -> String {
     let mut kinds: Vec<(String, u64)> = Vec::new();
     for info in header.tensors.values() {
         let name = format!("{:?}", info.kind);

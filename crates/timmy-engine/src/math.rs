@@ -32,6 +32,14 @@ pub(crate) fn add(onto: &mut [f32], list: &[f32]) {
     }
 }
 
+/// Scales a list to length one; a list of zeros stays.
+pub(crate) fn to_length_one(list: &mut [f32]) {
+    let length = dot(list, list).sqrt();
+    if length > 0.0 {
+        list.iter_mut().for_each(|number| *number /= length);
+    }
+}
+
 /// Scales a list to a mean square of one, and by its weights. Zhang and Sennrich, <https://arxiv.org/abs/1910.07467>.
 pub(crate) fn norm(list: &mut [f32], weights: &[f32], epsilon: f32) {
     let scale = 1.0 / (dot(list, list) / list.len().max(1) as f32 + epsilon).sqrt();

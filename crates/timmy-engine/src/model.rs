@@ -1,5 +1,7 @@
 //! The trait at the heart: what a loaded model is asked, and what it says about itself.
 
+use timmy_domain::model::running::Way;
+
 use crate::error::EngineError;
 use crate::vocabulary::Vocabulary;
 
@@ -41,7 +43,7 @@ pub trait Model: Send {
 pub struct ModelFacts {
     /// The name its maker gave it; empty where none is given. Text from outside.
     pub name: String,
-    /// Its layout: `llama`, `qwen2`, `qwen3`, `qwen3moe`, `gemma3` or `phi3`.
+    /// Its layout: `llama`, `qwen2`, `qwen3`, `qwen3moe`, `gemma3` or `phi3`; with llama.cpp also others.
     pub architecture: String,
     /// Tokens it was made to look back on.
     pub trained_context_tokens: usize,
@@ -67,20 +69,32 @@ pub struct ModelFacts {
     pub end: Vec<u32>,
 }
 
-/// How a model's weights come to the arithmetic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Path {
-    /// All layers stay in memory.
-    Resident,
-    /// Some layers stay, the others are read from the disk on each pass.
-    Streamed,
+impl ModelFacts {
+    /// Whether tokens can be read that stand at `position` and after.
+    ///
+    /// # Errors
+    /// No token, one beyond the vocabulary, or a context that is full.
+    pub(crate) fn check(&self, tokens: &[u32], position: usize) -> Result<(), EngineError> {
+        if tokens.is_empty() {
+            return Err(EngineError::BadRequest("there is no token".to_owned()));
+        }
+        let end = position.saturating_add(tokens.len());
+        if end > self.context_tokens {
+            return Err(EngineError::OutOfContext { tokens: end, context_tokens: self.context_tokens });
+        }
+        let known = self.vocabulary_tokens;
+        match tokens.iter().find(|token| **token as usize >= known) {
+            Some(token) => Err(EngineError::BadRequest(format!("token {token} of a vocabulary of {known}"))),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What a model holds in memory, and how it reads the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryReport {
     /// How the weights come.
-    pub path: Path,
+    pub path: Way,
     /// Layers that stay in memory.
     pub resident_layers: usize,
     /// All layers.

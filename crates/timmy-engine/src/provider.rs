@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use timmy_domain::model::running::Weighed;
 use timmy_domain::thought::Place;
 use timmy_llm::deltas::Deltas;
 use timmy_llm::{
-    BoxFuture, Call, Capabilities, ChatRequest, Completion, Embedder, Embeddings, Failure, Finish, Health, Part,
-    Provider, ProviderInfo, Stage, ToolCall, Usage,
+    ANSWER_BYTES_MAX, BoxFuture, Call, Capabilities, ChatRequest, Completion, Embedder, Embeddings, Failure, Finish,
+    Health, Part, Provider, ProviderInfo, Stage, ToolCall, Usage,
 };
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep_until};
@@ -16,7 +17,9 @@ use tokio::time::{Instant, sleep_until};
 use crate::ask::{Ask, CallMade};
 use crate::find::{Found, Places};
 use crate::generate::{Answer, Ended};
+use crate::runner::Runner;
 use crate::settings::EngineSettings;
+use crate::weights::Weights;
 use crate::worker::words::Held;
 use crate::worker::{CallWorker, Keeper, TEXTS_MAX, Told, Wanted, Work, WorkerState};
 
@@ -34,6 +37,8 @@ pub struct EngineProvider {
     places: Places,
     keeper: Keeper,
     memory_bytes: u64,
+    runner: Runner,
+    weights: Weights,
     seed: AtomicU64,
 }
 
@@ -60,6 +65,8 @@ impl EngineProvider {
             places: parts.places,
             keeper: Keeper::new(how, Duration::from_secs(settings.idle_unload_seconds)),
             memory_bytes,
+            runner: Runner::of(&settings.runner),
+            weights: Weights::default(),
             seed: AtomicU64::new(parts.seed),
         }
     }
@@ -105,7 +112,7 @@ impl EngineProvider {
             }
             None => format!("Put a .gguf file into {folder}, or name one with [engine] model in timmy.toml."),
         };
-        Failure::NoModel { model: "any model file".to_owned(), hint }
+        Failure::NoModel { model: "a GGUF file".to_owned(), hint }
     }
 
     fn wanted(&self, found: &Found) -> Wanted {
@@ -113,11 +120,17 @@ impl EngineProvider {
             path: found.path.clone(),
             threads: usize::try_from(self.settings.threads).unwrap_or(0),
             context_tokens: self.settings.context_tokens(),
+            runner: self.runner,
         }
+    }
+
+    fn built(&self) -> Result<(), Failure> {
+        self.runner.built().map_err(|error| Failure::Unsupported { what: error.to_string() })
     }
 
     /// The file for a request that wishes for `wish`. A wish for what is not there is none.
     async fn look(&self, wish: Option<&str>) -> Result<Found, Failure> {
+        self.built()?;
         // A folder may lie on a disk that sleeps.
         let (places, settings, memory) = (self.places.clone(), self.settings.model.clone(), self.memory_bytes);
         let wish = wish.map(str::to_owned);
@@ -137,6 +150,7 @@ impl EngineProvider {
         let ask = Ask::of(&outbound, self.seed.fetch_add(SEED_STEP, Ordering::Relaxed));
         let mut told = self.keeper.ask(self.wanted(&found), Work::Ask(Box::new(ask)))?;
         let mut deltas = Deltas::new(call.deltas.clone());
+        let mut bytes = 0_usize;
         let done = loop {
             let (until, stage) = match deltas.begun() {
                 false => (call.begin_by(), Stage::FirstToken),
@@ -145,7 +159,13 @@ impl EngineProvider {
             match within(call, until, stage, &mut told).await {
                 Ok(Told::Alive) => {}
                 Ok(Told::Begun) => deltas.begin(),
-                Ok(Told::Text(text)) => deltas.push(&text),
+                Ok(Told::Text(text)) => {
+                    bytes = bytes.saturating_add(text.len());
+                    if bytes > ANSWER_BYTES_MAX {
+                        break Err(Failure::TooLarge { what: format!("it is over {ANSWER_BYTES_MAX} bytes") });
+                    }
+                    deltas.push(&text);
+                }
                 Ok(Told::Answered(answer)) => break Ok(completion(answer, &found.name)),
                 Ok(other) => break Err(unasked(other)),
                 Err(failure) => break Err(failure),
@@ -168,6 +188,10 @@ impl EngineProvider {
         loop {
             match within(call, call.deadline, Stage::Total, &mut told).await? {
                 Told::Alive => {}
+                Told::Embedded(vectors, _) if !are_for(&vectors, texts.len()) => {
+                    let what = "its worker made other vectors than it was asked for".to_owned();
+                    return Err(Failure::Malformed { what });
+                }
                 Told::Embedded(vectors, prompt_tokens) => {
                     let usage = Usage { prompt_tokens, completion_tokens: 0 };
                     return Ok(Embeddings { vectors, model: found.name, usage });
@@ -176,6 +200,13 @@ impl EngineProvider {
             }
         }
     }
+}
+
+/// Whether these are `count` vectors of one length, made of numbers.
+fn are_for(vectors: &[Vec<f32>], count: usize) -> bool {
+    let length = vectors.first().map_or(0, Vec::len);
+    let sound = |v: &Vec<f32>| !v.is_empty() && v.len() == length && v.iter().all(|n| n.is_finite());
+    vectors.len() == count && vectors.iter().all(sound)
 }
 
 /// What the worker tells next, unless the call is given up or its time is over.
@@ -233,9 +264,15 @@ impl Provider for EngineProvider {
         Some(self)
     }
 
+    fn weigh(&self, file: PathBuf) -> Option<BoxFuture<'_, Result<Weighed, String>>> {
+        let (runner, memory_bytes) = (self.runner, self.memory_bytes);
+        Some(Box::pin(self.weights.of(file, runner, memory_bytes, self.settings.context_tokens())))
+    }
+
     /// Looks for the file; loads nothing.
     fn probe(&self, deadline: Duration) -> BoxFuture<'_, Result<Health, Failure>> {
         Box::pin(async move {
+            self.built()?;
             let timeout = Failure::Timeout { stage: Stage::Connect };
             let places = self.places.clone();
             let listed = tokio::task::spawn_blocking(move || [places.own(), places.elsewhere()].concat());
@@ -258,6 +295,11 @@ impl Provider for EngineProvider {
 impl Embedder for EngineProvider {
     fn info(&self) -> &ProviderInfo {
         &self.info
+    }
+
+    /// The one that is set. Which one stands in for it, only a look at the disk tells.
+    fn model(&self) -> String {
+        self.settings.model.clone()
     }
 
     fn embed<'a>(&'a self, texts: &'a [Part], call: &'a Call) -> BoxFuture<'a, Result<Embeddings, Failure>> {

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use timmy_domain::model::running::Way;
+
 use crate::attention::Memory;
 use crate::error::EngineError;
 use crate::file::{ModelFile, Tensors, Through};
 use crate::layer::Layer;
 use crate::math;
 use crate::matrix::Matrix;
-use crate::model::{MemoryReport, Model, ModelFacts, Path};
+use crate::model::{MemoryReport, Model, ModelFacts};
 use crate::plan::Plan;
 use crate::room::Room;
 use crate::shape::{Architecture, Shape};
@@ -84,10 +86,7 @@ impl Model for Runner {
                 math::add(&mut sum, state);
             }
         }
-        let length = math::dot(&sum, &sum).sqrt();
-        if length > 0.0 {
-            sum.iter_mut().for_each(|number| *number /= length);
-        }
+        math::to_length_one(&mut sum);
         Ok(sum)
     }
 
@@ -102,7 +101,7 @@ impl Model for Runner {
     fn memory(&self) -> MemoryReport {
         let layers = self.shape.layers;
         MemoryReport {
-            path: if self.plan.streams() { Path::Streamed } else { Path::Resident },
+            path: if self.plan.streams() { Way::Streamed } else { Way::Resident },
             resident_layers: self.plan.stays.iter().take(layers).filter(|stays| **stays).count(),
             layers,
             weight_bytes: self.plan.weight_bytes,
@@ -115,21 +114,10 @@ impl Model for Runner {
 
 impl Runner {
     fn check(&self, tokens: &[u32], position: usize) -> Result<(), EngineError> {
-        if tokens.is_empty() {
-            return Err(EngineError::BadRequest("there is no token".to_owned()));
-        }
         if position > self.length {
             return Err(EngineError::BadRequest(format!("position {position} after {} tokens", self.length)));
         }
-        let end = position.saturating_add(tokens.len());
-        if end > self.facts.context_tokens {
-            return Err(EngineError::OutOfContext { tokens: end, context_tokens: self.facts.context_tokens });
-        }
-        let known = self.facts.vocabulary_tokens;
-        match tokens.iter().find(|token| **token as usize >= known) {
-            Some(token) => Err(EngineError::BadRequest(format!("token {token} of a vocabulary of {known}"))),
-            None => Ok(()),
-        }
+        self.facts.check(tokens, position)
     }
 
     /// Carries tokens through all stages. After a failure nothing of them is remembered.

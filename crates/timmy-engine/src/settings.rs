@@ -2,12 +2,17 @@
 
 use timmy_domain::settings;
 
+use crate::runner::RUNNERS;
+
 settings! {
     /// The engine: models that run inside Timmy, with nothing else installed.
     pub struct EngineSettings in "engine" {
         /// The model: a name in the folder for models, the path of a GGUF file, or one that Ollama keeps, such as
         /// "llama3.1:8b". Empty takes the largest in the folder for models that fits into memory.
         model: String = String::new(), BytesMax(4_096);
+        /// What runs models: `own` is the engine of the house, `llama.cpp` the other one where it is built in, and `auto`
+        /// takes the other one only for files that the engine of the house does not know.
+        runner: String = "auto".to_owned(), OneOf(RUNNERS);
         /// Memory for the model, in MiB; what does not fit is read from the disk again and again. 0 takes three
         /// quarters of what is free when Timmy starts.
         memory_mb: u64 = 0, Range(0, 4_194_304);

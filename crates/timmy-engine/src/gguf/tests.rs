@@ -92,6 +92,16 @@ fn made(keys: &[(&str, u32, Vec<u8>)], tensors: &[(&str, &[u64], u32, u64)], wei
     bytes
 }
 
+trait Tap: Sized {
+    /// The same after `change`.
+    fn tap(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+}
+
+impl Tap for Vec<u8> {}
+
 fn text(text: &str) -> Vec<u8> {
     [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat()
 }
@@ -117,11 +127,33 @@ fn each_kind_of_hostile_file_is_refused_with_the_reason() {
     let tensor = |sides: &[u64], kind, offset| made(&[], &[("t", sides, kind, offset)], 64);
     let nested = [list(LIST_KIND, 1), list(LIST_KIND, 1), list(0, 0)].concat();
     let alignment = |value: u32| made(&[("general.alignment", 4, value.to_le_bytes().to_vec())], &[], 64);
-    let mut old = made(&[], &[], 0);
-    old[4] = 1;
+    let versioned = |version: u32| made(&[], &[], 0).tap(|b| b[4..8].copy_from_slice(&version.to_le_bytes()));
+    let old = versioned(1);
+    // More than there is, of what is counted there: what follows are zeros.
+    let counted = |at: usize| made(&[("k", 7, vec![1])], &[], 0).tap(|b| b[at] += 2);
+    let nameless =
+        [&b"GGUF\x03\0\0\0"[..], &1_u64.to_le_bytes(), &0_u64.to_le_bytes(), &9_000_u64.to_le_bytes()].concat();
     let cases = [
         ("other beginning", b"GGML\x03\0\0\0aaaaaaaaaaaaaaaa".to_vec(), "does not begin with GGUF"),
         ("old version", old, "version 1"),
+        ("a version of tomorrow", versioned(4), "version 4"),
+        ("the other end first", versioned(3_u32.swap_bytes()), "version 50331648"),
+        ("nothing behind the beginning", b"GGUF".to_vec(), "8 bytes"),
+        ("more keys than there are", counted(16), "is there twice"),
+        ("more tensors than there are", counted(8), "has 0 sides"),
+        ("a text longer than the file", key(TEXT_KIND, 4_000_u64.to_le_bytes().to_vec()), "bytes"),
+        ("a name longer than the file", nameless, "bytes"),
+        ("numbers longer than the file", key(LIST_KIND, list(10, 9_000)), "bytes"),
+        ("a huge alignment", alignment(1 << 17), "alignment"),
+        ("an alignment in words", made(&[("general.alignment", TEXT_KIND, text("32"))], &[], 64), "alignment"),
+        (
+            "an alignment below nothing",
+            made(&[("general.alignment", 5, (-32_i32).to_le_bytes().to_vec())], &[], 64),
+            "alignment",
+        ),
+        ("an unknown number of storing", tensor(&[32], u32::MAX, 0), "number 4294967295"),
+        ("one within the other", made(&[], &[("a", &[16], 0, 0), ("b", &[4], 0, 0)], 64), "lie over"),
+        ("one half behind the end", tensor(&[32], 0, 0), "bytes"),
         ("empty file", Vec::new(), "4 bytes"),
         ("a key twice", made(&[("k", 7, vec![1]), ("k", 7, vec![1])], &[], 0), "\"k\" is there twice"),
         ("an unknown kind of value", key(13, vec![0; 8]), "unknown kind 13"),

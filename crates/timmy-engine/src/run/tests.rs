@@ -1,8 +1,9 @@
 use candle_core::quantized::GgmlDType;
+use timmy_domain::model::running::Way;
 
 use crate::fixture::Fixture;
 use crate::shape::Architecture;
-use crate::{LoadOptions, Model, Path, load};
+use crate::{LoadOptions, Model, load};
 
 /// Tokens llama.cpp said, for models of 8-bit numbers. Such models round each input to 8 bits, so that the last bit of a
 /// sum moves a logit by up to a fifth: the seeds of [`Fixture::tiny`] were searched until no choice of these 64 tokens
@@ -125,7 +126,7 @@ fn a_streamed_model_says_the_same() {
         Fixture { width: 256, inner: 2_048, layers: 12, context_tokens: 128, ..Fixture::tiny(Architecture::Llama) };
     let mut whole = loaded(&fixture, None);
     let mut streamed = loaded(&fixture, Some(crate::plan::OVERHEAD_BYTES + (8 << 20)));
-    assert_eq!((whole.memory().path, streamed.memory().path), (Path::Resident, Path::Streamed));
+    assert_eq!((whole.memory().path, streamed.memory().path), (Way::Resident, Way::Streamed));
     let prompt = [5, 300, 17, 400];
     assert_eq!(greedy(&mut *streamed, &prompt, 16), greedy(&mut *whole, &prompt, 16));
     assert!(streamed.memory().bytes_read >= 16 * streamed.memory().bytes_read_per_pass);

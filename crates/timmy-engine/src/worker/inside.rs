@@ -11,7 +11,8 @@ use super::words::{Held, Loaded, Order, Refusal, Word};
 use crate::ask::Ask;
 use crate::error::EngineError;
 use crate::generate::{Session, Step};
-use crate::load::{LoadOptions, load};
+use crate::load::LoadOptions;
+use crate::runner::Runner;
 
 /// Orders that may wait. Timmy sends one at a time, so more is a fault.
 const ORDERS_MAX: usize = 8;
@@ -96,11 +97,11 @@ fn work(orders: &Receiver<Order>, current: &Current) {
     let mut session: Option<Session> = None;
     while let Ok(order) = orders.recv() {
         let word = match order {
-            Order::Load { path, memory_bytes, threads, context_tokens } => {
+            Order::Load { path, memory_bytes, threads, context_tokens, runner } => {
                 session = None;
                 let memory_budget_bytes = Some(memory_bytes);
                 let options = LoadOptions { path, memory_budget_bytes, threads, context_length: context_tokens };
-                match loaded(&options) {
+                match loaded(runner, &options) {
                     Ok((made, word)) => {
                         session = Some(made);
                         Word::Loaded(word)
@@ -129,14 +130,15 @@ fn work(orders: &Receiver<Order>, current: &Current) {
     }
 }
 
-fn loaded(options: &LoadOptions) -> Result<(Session, Loaded), EngineError> {
-    let session = Session::new(load(options)?)?;
+fn loaded(runner: Runner, options: &LoadOptions) -> Result<(Session, Loaded), EngineError> {
+    let session = Session::new(runner.load(options)?)?;
     let (facts, memory) = (session.model().facts(), session.model().memory());
     let word = Loaded {
         name: facts.name.clone(),
         architecture: facts.architecture.clone(),
         context_tokens: facts.context_tokens,
         embedding_length: facts.embedding_length,
+        way: memory.path,
         resident_layers: memory.resident_layers,
         layers: memory.layers,
         threads: options.threads,

@@ -15,6 +15,7 @@ use super::threads;
 use super::words::{Held, Order, Refusal, Word};
 use crate::ask::Ask;
 use crate::generate::Answer;
+use crate::runner::Runner;
 
 /// Questions that may wait for their turn.
 pub const QUEUE_MAX: usize = 16;
@@ -69,6 +70,8 @@ pub(crate) struct Wanted {
     pub threads: usize,
     /// Tokens to look back on; `None` for what the model was made for.
     pub context_tokens: Option<usize>,
+    /// Which engine runs it.
+    pub runner: Runner,
 }
 
 struct Job {
@@ -302,6 +305,7 @@ impl Keeping {
             memory_bytes: self.how.memory_bytes,
             threads,
             context_tokens: wanted.context_tokens,
+            runner: wanted.runner,
         };
         child.order(&order).await?;
         to.try_send(Told::Alive).ok();

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use timmy_domain::model::running::Way;
 
 use crate::ask::Ask;
 use crate::error::EngineError;
 use crate::generate::Answer;
+use crate::runner::Runner;
 
 /// What the worker is told. One question at a time; `Cancel` may come in the middle of one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +23,8 @@ pub enum Order {
         threads: usize,
         /// Tokens to look back on; `None` for what the model was made for.
         context_tokens: Option<usize>,
+        /// Which engine runs it.
+        runner: Runner,
     },
     /// Answers.
     Ask {
@@ -115,6 +119,8 @@ pub struct Loaded {
     pub context_tokens: usize,
     /// Length of its vectors.
     pub embedding_length: usize,
+    /// How the weights come to the arithmetic.
+    pub way: Way,
     /// Layers that stay in memory.
     pub resident_layers: usize,
     /// All layers.
@@ -166,6 +172,7 @@ impl Refusal {
             | EngineError::UnsupportedQuantisation(_)
             | EngineError::UnsupportedTokenizer(_)
             | EngineError::Unsupported(_)
+            | EngineError::NotBuiltIn
             | EngineError::TooLarge { .. } => Self::Model,
         }
     }

@@ -19,6 +19,16 @@ const TOKENS: usize = 64;
 const TIE_MAX: f32 = 0.25;
 /// Most ties after a prompt. A fault of a layout shows in nearly every place.
 const TIES_MAX: usize = 4;
+/// How much the vectors of one text are to have in common: both round inputs and weights in their own order.
+const ALIKE_MIN: f32 = 0.999;
+const LAYOUTS: [Architecture; 6] = [
+    Architecture::Llama,
+    Architecture::Qwen2,
+    Architecture::Qwen3,
+    Architecture::Qwen3Moe,
+    Architecture::Gemma3,
+    Architecture::Phi3,
+];
 const PROMPTS: [&str; 3] = [
     "This program is free software",
     "<|im_start|>user\nWhat is the capital of Italy? 1234 naïve 'I'll'<|im_end|>\n<|im_start|>assistant\n",
@@ -34,9 +44,9 @@ fn python() -> Option<PathBuf> {
     found
 }
 
-/// What the peer says after each prompt.
-fn said(python: &Path, model: &Path, prompts: &[Vec<u32>]) -> Vec<Vec<u32>> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peer/says.py");
+/// The lines that begin with `word` and a blank, without it, of what a script of the peer tells about these tokens.
+fn told(python: &Path, script: &str, model: &Path, prompts: &[Vec<u32>], word: &str) -> Vec<String> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peer").join(script);
     let mut command = Command::new(python);
     command.arg(script).arg(model).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
@@ -44,8 +54,13 @@ fn said(python: &Path, model: &Path, prompts: &[Vec<u32>]) -> Vec<Vec<u32>> {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let lines = String::from_utf8_lossy(&output.stdout);
-    let lines = lines.lines().filter_map(|line| line.strip_prefix("said "));
-    lines.map(|line| line.split(' ').map(|token| token.parse().unwrap()).collect()).collect()
+    lines.lines().filter_map(|line| line.strip_prefix(word)?.strip_prefix(' ')).map(str::to_owned).collect()
+}
+
+/// What the peer says after each prompt.
+fn said(python: &Path, model: &Path, prompts: &[Vec<u32>]) -> Vec<Vec<u32>> {
+    let lines = told(python, "says.py", model, prompts, "said");
+    lines.iter().map(|line| line.split(' ').map(|token| token.parse().unwrap()).collect()).collect()
 }
 
 /// The places where this engine, given what the peer said before, would say something else: how far below its
@@ -68,19 +83,8 @@ fn ties(model: &mut dyn Model, prompt: &[u32], said: &[u32]) -> Vec<f32> {
 #[test]
 fn six_layouts_say_what_the_peer_says() {
     let Some(python) = python() else { return };
-    for architecture in [
-        Architecture::Llama,
-        Architecture::Qwen2,
-        Architecture::Qwen3,
-        Architecture::Qwen3Moe,
-        Architecture::Gemma3,
-        Architecture::Phi3,
-    ] {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        Fixture::tiny(architecture).write(&mut BufWriter::new(file.reopen().unwrap())).unwrap();
-        let path = file.path().to_owned();
-        let options = LoadOptions { path, memory_budget_bytes: None, threads: 1, context_length: None };
-        let mut model = load(&options).unwrap();
+    for architecture in LAYOUTS {
+        let (file, mut model) = made(architecture);
         let prompts: Vec<Vec<u32>> = PROMPTS.iter().map(|text| cut(&*model, text)).collect();
         let said = said(&python, file.path(), &prompts);
         assert_eq!(said.len(), PROMPTS.len(), "{architecture:?}");
@@ -92,6 +96,37 @@ fn six_layouts_say_what_the_peer_says() {
             assert!(ties.len() <= TIES_MAX, "{architecture:?}: {} ties", ties.len());
         }
     }
+}
+
+// shows: engine: beside llama.cpp itself, the vectors of three texts in six layouts point where its own do
+#[test]
+fn six_layouts_make_the_vectors_the_peer_makes() {
+    let Some(python) = python() else { return };
+    for architecture in LAYOUTS {
+        let (file, mut model) = made(architecture);
+        let texts: Vec<Vec<u32>> = PROMPTS.iter().map(|text| cut(&*model, text)).collect();
+        let theirs = told(&python, "embeds.py", file.path(), &texts, "vector");
+        assert_eq!(theirs.len(), texts.len(), "{architecture:?}");
+        for (text, theirs) in texts.iter().zip(&theirs) {
+            let theirs: Vec<f32> = theirs.split(' ').map(|number| number.parse().unwrap()).collect();
+            let mine = model.embed(text).unwrap();
+            assert_eq!(mine.len(), theirs.len());
+            // Both have the length one, so this is 1 where they are the same.
+            let alike: f32 = mine.iter().zip(&theirs).map(|(a, b)| a * b).sum();
+            println!("{architecture:?}: {alike}");
+            assert!(alike > ALIKE_MIN, "{architecture:?}: {alike}");
+        }
+    }
+}
+
+/// A small model of a layout, and its file.
+fn made(architecture: Architecture) -> (tempfile::NamedTempFile, Box<dyn Model>) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    Fixture::tiny(architecture).write(&mut BufWriter::new(file.reopen().unwrap())).unwrap();
+    let path = file.path().to_owned();
+    let options = LoadOptions { path, memory_budget_bytes: None, threads: 1, context_length: None };
+    let model = load(&options).unwrap();
+    (file, model)
 }
 
 /// A text in tokens, with the token that a text begins with where the model wants one.

@@ -40,6 +40,12 @@ fn misbehave(manner: &str, id: u64) {
             say(&Word::Text { id, text: "half a".to_owned() });
             std::thread::sleep(Duration::from_secs(3_600));
         }
+        "floods" => {
+            say(&Word::Begun { id });
+            loop {
+                say(&Word::Text { id, text: "on and ".repeat(10_000) });
+            }
+        }
         "garbage" => raw(b"\x05\0\0\0never"),
         "lies" => raw(&[0xff; 64]),
         "stranger" => say(&Word::Text { id: id + 7, text: "for somebody else".to_owned() }),

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use timmy_domain::Sensitivity;
+use timmy_engine::gguf::Header;
 use timmy_engine::worker::WorkerPhase;
-use timmy_llm::{Call, Failure, Provider, Stage};
+use timmy_llm::{Call, Embedder, Failure, Part, Provider, Stage};
 use tokio::time::Instant;
 
 use crate::support::{House, call, question, streaming, until};
@@ -66,6 +68,41 @@ async fn every_kind_of_misbehaviour_is_a_typed_failure() {
         assert_eq!(house.provider.state().deaths, 1, "{manner}");
         until("the end of its process", || house.workers().is_empty()).await;
     }
+}
+
+// shows: engine: a worker whose words never end is broken off at a bound, and killed when it goes on
+#[tokio::test]
+async fn a_worker_that_never_ends_is_broken_off() {
+    let house = House::villain("floods");
+    let failure = house.ask(&question("Hello", 4)).await;
+    assert!(matches!(&failure, Err(Failure::TooLarge { .. })), "{failure:?}");
+    until("the end of its process", || house.workers().is_empty()).await;
+}
+
+/// Makes every weight of a tensor in single precision no number.
+fn spoil(file: &mut [u8], tensor: &str) {
+    let header = Header::read(&*file, file.len() as u64).expect("a header");
+    let at = &header.tensors[tensor];
+    let (from, end) =
+        (usize::try_from(at.offset).expect("small"), usize::try_from(at.offset + at.bytes).expect("small"));
+    file[from..end].chunks_exact_mut(4).for_each(|weight| weight.copy_from_slice(&f32::NAN.to_le_bytes()));
+}
+
+// shows: engine: a model file whose weights are no numbers makes no vectors, is told with the reason, and the worker lives on
+#[tokio::test]
+async fn weights_that_are_no_numbers_are_refused() {
+    let house = House::tiny();
+    let mut file = std::fs::read(house.models().join("tiny.gguf")).expect("the tiny model");
+    spoil(&mut file, "output_norm.weight");
+    std::fs::write(house.models().join("tiny.gguf"), file).expect("written");
+    let texts = [Part { text: "the sea".to_owned(), sensitivity: Sensitivity::LocalOnly, droppable: false }];
+    let failure = house.provider.embed(&texts, &call()).await;
+    let told = matches!(&failure, Err(Failure::ServerFault { detail }) if detail.contains("make no numbers"));
+    assert!(told, "{failure:?}");
+    // Words may come of it or not; they end.
+    let _ = house.ask(&question("Hello", 4)).await;
+    let state = house.provider.state();
+    assert_eq!((state.starts, state.deaths), (1, 0), "{}", state.last_death);
 }
 
 // shows: engine: a worker that hangs is killed when the caller's time is over, and its silence is a typed failure

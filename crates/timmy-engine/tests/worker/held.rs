@@ -94,6 +94,35 @@ async fn a_call_that_is_required_comes_and_its_arguments_fit() {
     assert!(matches!(house.ask(&request).await, Err(Failure::BadRequest { .. })));
 }
 
+// shows: engine: a call that the bound on tokens cuts short says so, and its arguments are those that came
+#[tokio::test]
+async fn a_call_that_is_cut_short_keeps_what_came_and_says_so() {
+    let house = House::tiny();
+    let ask = |max_tokens: u32| {
+        let mut request = question("What now?", max_tokens);
+        request.tools = tools();
+        request.sampling.tool_choice = ToolChoice::Named("weather".to_owned());
+        request
+    };
+    let whole = house.ask(&ask(200)).await.expect("an answer");
+    let arguments = &whole.tool_calls[0].arguments;
+    let tokens = u32::try_from(whole.usage.completion_tokens).expect("few");
+    assert!(tokens > 4, "{whole:?}");
+    let mut cut = 0;
+    for bound in 1..tokens {
+        let short = house.ask(&ask(bound)).await.expect("an answer");
+        let Some(call) = short.tool_calls.first() else { continue };
+        // The last tokens may add nothing to the arguments.
+        if call.arguments != *arguments {
+            assert_eq!(short.finish, Finish::Length, "{bound}: {short:?}");
+            assert!(arguments.starts_with(&call.arguments), "{bound}: {short:?}");
+            assert!(serde_json::from_str::<Value>(&call.arguments).is_err(), "{bound}: {short:?}");
+            cut += 1;
+        }
+    }
+    assert!(cut > 0, "none was cut: {whole:?}");
+}
+
 // shows: engine: a hostile schema is refused with the reason, and the worker lives
 #[tokio::test]
 async fn a_hostile_schema_is_refused() {

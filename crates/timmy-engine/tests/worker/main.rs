@@ -5,4 +5,7 @@
 mod answers;
 mod faults;
 mod held;
+#[cfg(feature = "engine-llama")]
+mod llama;
+mod runner;
 mod support;

@@ -96,20 +96,19 @@ export class Visitor {
     await this.page.getByRole("heading", { level: 1, name: "Home" }).waitFor();
   }
 
-  /** A picture of the whole page in e2e/out/. */
+  /** A picture of the whole page in e2e/out/, for people to look at: when PICTURES is set, or a journey failed. */
   async picture(name) {
+    if (!process.env.PICTURES && !name.startsWith("failed-")) return;
     await mkdir(OUT, { recursive: true });
     await this.page.screenshot({ path: path.join(OUT, `${name}.png`), fullPage: true, animations: "disabled" });
   }
 
-  /** Barriers that axe finds on the page, as sentences. */
-  async barriers() {
-    await this.page.evaluate(AXE);
-    const { violations } = await this.page.evaluate(() =>
-      globalThis.axe.run(document, {
-        runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-        resultTypes: ["violations"],
-      }),
+  /** Barriers that axe finds on the page, as sentences; `only` those of these groups of rules. */
+  async barriers(only = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]) {
+    if (!(await this.page.evaluate(() => "axe" in globalThis))) await this.page.evaluate(AXE);
+    const { violations } = await this.page.evaluate(
+      (runOnly) => globalThis.axe.run(document, { runOnly, resultTypes: ["violations"] }),
+      only,
     );
     return violations.map((v) => `${v.id}: ${v.help} (${v.nodes.map((n) => n.target.join(" ")).slice(0, 3).join(", ")})`);
   }

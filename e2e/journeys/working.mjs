@@ -91,19 +91,19 @@ async function comeIn() {
   await visitor.done();
 }
 
-describe("with a model and tools", () => {
-  before(async () => {
-    shop = await workshop();
-    await writeFile(path.join(shop.folder, ".env"), "KELP=1\n");
-    for (const name of ["always", "five"]) await mkdir(path.join(shop.folder, name));
-    await comeIn();
-    // Asked first, so that it has cooled down when the last journey comes to it.
-    risky = [];
-    for (let n = 1; n <= WAYS.length; n += 1) risky.push(await shop.ask(`Copy the keys, ${n}`, copies(`keys-${n}.env`)));
-    for (const one of risky) await question(one.id);
-  });
-  after(async () => await shop?.end());
+before(async () => {
+  shop = await workshop();
+  await writeFile(path.join(shop.folder, ".env"), "KELP=1\n");
+  for (const name of ["always", "five"]) await mkdir(path.join(shop.folder, name));
+  await comeIn();
+  // Asked first, so that it has cooled down when the last journey comes to it.
+  risky = [];
+  for (let n = 1; n <= WAYS.length; n += 1) risky.push(await shop.ask(`Copy the keys, ${n}`, copies(`keys-${n}.env`)));
+  for (const one of risky) await question(one.id);
+});
+after(async () => await shop?.end());
 
+describe("with a model and tools", () => {
   for (const way of WAYS) {
     // shows: approvals: what is very risky tells how long it cools down, and counts, with and without JavaScript
     journey("cooling down", way, async (visitor, page) => {
@@ -221,7 +221,10 @@ describe("with a model and tools", () => {
     await ended(sixth.id);
     assert.equal(await onDisk("five/6.md"), REPORT);
   });
+});
 
+/** The journeys that need what has cooled down for a minute; others fill that minute. */
+export function cooledDown() {
   WAYS.forEach((way, n) => {
     // shows: approvals: what is very risky needs the password; a wrong one is refused, with the right one it is done
     test(`very risky, ${way.size}${way.scripts ? "" : " without scripts"}`, { timeout: JOURNEY_MS_MAX }, async () => {
@@ -259,4 +262,4 @@ describe("with a model and tools", () => {
       await visitor.done();
     });
   });
-});
+}

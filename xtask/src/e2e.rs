@@ -24,6 +24,7 @@ pub fn run(root: &Path, binary: Option<&Path>, only: Option<&str>) -> anyhow::Re
             return Ok(true);
         }
     };
+    let alone = binary.is_none();
     let binary = match binary {
         Some(binary) => root.join(binary),
         None => build(root)?,
@@ -32,11 +33,12 @@ pub fn run(root: &Path, binary: Option<&Path>, only: Option<&str>) -> anyhow::Re
     let pattern = only.map(|only| format!("--test-name-pattern={only}"));
     arguments.extend(pattern.as_deref());
     arguments.extend(SUITES);
-    let status = shell::command("node", &arguments, &root.join("e2e"))
-        .env("TIMMY_BINARY", binary)
-        .env("CHROMIUM", browser)
-        .status()
-        .context("cannot start node")?;
+    let mut node = shell::command("node", &arguments, &root.join("e2e"));
+    // Whoever runs them alone wants to look at the pictures.
+    if alone {
+        node.env("PICTURES", "1");
+    }
+    let status = node.env("TIMMY_BINARY", binary).env("CHROMIUM", browser).status().context("cannot start node")?;
     Ok(status.success())
 }
 

@@ -14,6 +14,8 @@ mod e2e;
 mod finding;
 mod fuzz;
 mod gen_docs;
+mod llama;
+mod order;
 mod peers;
 mod rust;
 mod schemathesis;
@@ -37,8 +39,10 @@ cargo xtask schemathesis [--binary PATH] [--examples N]
                                    what the OpenAPI document says, asked of a real house
 cargo xtask toolservers            the official servers and clients of tools as live peers
 cargo xtask peers                  llama.cpp's server and OpenAI's client as live peers
+cargo xtask llama                  the optional engine llama.cpp, built from source and tested
 cargo xtask fuzz [--only TARGET] [--seconds N]
                                    the fuzz targets, each for N seconds
+cargo xtask order                  note in which order a house first runs its functions, for the linker
 cargo xtask freeze                 print the lines that freeze the migrations as they are";
 
 fn main() -> ExitCode {
@@ -70,7 +74,9 @@ fn run(arguments: &[String]) -> anyhow::Result<bool> {
         "schemathesis" => schemathesis::run(&root, flags.value("--binary").map(Path::new), flags.value("--examples")),
         "toolservers" => toolservers::run(&root),
         "peers" => peers::run(&root),
+        "llama" => llama::run(&root),
         "fuzz" => fuzz::run(&root, flags.value("--only"), flags.value("--seconds")),
+        "order" => order::run(&root),
         "bench" => bench::run(&root, flags.value("--only")),
         "freeze" => {
             print!("{}", tidy::frozen::lines(&tree::Tree::read(&root)?));

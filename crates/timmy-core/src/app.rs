@@ -129,6 +129,7 @@ impl App {
             meters: Meters::default(),
             telemetry,
             router_saved: std::sync::Mutex::default(),
+            wishes: crate::models::Wishes::default(),
         });
         router::resume(&ctx.store, &ctx.cascade, started_at, &ctx.chance);
         let queue = Queue::new(ctx.clone());

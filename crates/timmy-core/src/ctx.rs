@@ -52,6 +52,8 @@ pub struct Inside {
     pub telemetry: Telemetry,
     /// What was last written down of the models, so that the same is not written again.
     pub router_saved: std::sync::Mutex<Option<Vec<timmy_llm::StoredModel>>>,
+    /// What calls of agents ask for, as it was last read.
+    pub wishes: crate::models::Wishes,
 }
 
 impl std::ops::Deref for Ctx {

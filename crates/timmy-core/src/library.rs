@@ -3,13 +3,14 @@
 //! Nothing here is fetched unless the owner asks for it by name.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
 use timmy_domain::model::advice::{Fit, Measured, fit, memory_bytes, tenths_of_tokens};
 use timmy_domain::model::catalogue::{CATALOGUE, Entry};
+use timmy_domain::model::running::Running;
 use timmy_domain::model::{Assignment, Model, ModelFormat, ModelRole, is_name};
 use timmy_domain::text::{cut, one_line};
 use timmy_domain::{Actor, Problem, Timestamp};
@@ -359,9 +360,26 @@ impl Library {
         let folder = self.folder();
         Ok(CATALOGUE.iter().map(|entry| offer(entry, machine, &installed, &folder)).collect())
     }
+
+    /// How each registered file would be run here, before anything is loaded: which way its weights come, and what a
+    /// token takes at least. Says nothing of models that others keep, nor where nobody runs files.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn running(&self, machine: Measured) -> Result<Vec<Running>, Problem> {
+        let mut told = Vec::new();
+        for model in self.list(None).await?.into_iter().filter(|model| model.format == ModelFormat::Gguf) {
+            let Some(weighed) = self.ctx.cascade.weigh(Path::new(&model.path)).await else { break };
+            told.push(match weighed {
+                Ok(weighed) => Running::of(&model.name, &weighed, machine),
+                Err(why) => Running::refused(&model.name, &why),
+            });
+        }
+        Ok(told)
+    }
 }
 
-fn offer(entry: &Entry, machine: Measured, installed: &[String], folder: &std::path::Path) -> Offer {
+fn offer(entry: &Entry, machine: Measured, installed: &[String], folder: &Path) -> Offer {
     let (bytes, sha256) = entry.source.map_or((0, ""), |s| (s.bytes, s.sha256));
     let installed = installed.iter().any(|name| name == entry.name);
     let fit = fit(bytes, installed, machine);

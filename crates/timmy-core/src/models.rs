@@ -1,12 +1,14 @@
 //! Looks after the providers of models: one that was down at boot is found when it comes up.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use timmy_domain::NewEvent;
 use timmy_domain::bus::Pattern;
 use timmy_domain::event::{ProviderDown, ProviderUp};
 use timmy_domain::model::{Model, ModelFormat};
+use timmy_domain::{NewEvent, Seq};
 
 use crate::clock::BoxFuture;
 use crate::ctx::Ctx;
@@ -54,6 +56,26 @@ async fn tell_files(ctx: &Ctx) -> Result<(), Fault> {
     Ok(())
 }
 
+/// What calls of an agent ask for, and the position of the log at which it was read. A model that is given to an agent
+/// is told in the log, so while nothing new stands there nothing has changed, and no call has to ask the store.
+#[derive(Debug, Default)]
+pub struct Wishes(Mutex<BTreeMap<&'static str, (Seq, Option<String>)>>);
+
+impl Wishes {
+    fn inside(&self) -> MutexGuard<'_, BTreeMap<&'static str, (Seq, Option<String>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was read for `agent` when the log ended at `at`; nothing when that is not known.
+    fn read_at(&self, agent: &str, at: Seq) -> Option<Option<String>> {
+        self.inside().get(agent).filter(|(read, _)| *read == at).map(|(_, wish)| wish.clone())
+    }
+
+    fn note(&self, agent: &'static str, at: Seq, wish: Option<String>) {
+        self.inside().insert(agent, (at, wish));
+    }
+}
+
 /// The name and place of a model that is one file; nothing for any other.
 fn file(model: Model) -> Option<(String, PathBuf)> {
     (model.format == ModelFormat::Gguf && !model.path.is_empty()).then(|| (model.name, PathBuf::from(model.path)))
@@ -63,12 +85,20 @@ impl Ctx {
     /// What a call asks for that names no model: the one the owner gave to `agent`. A file is run by the engine,
     /// whoever else is there; any other model is asked of those who have it.
     pub(crate) async fn wish_of(&self, agent: &'static str) -> Option<String> {
+        let at = self.store.last_seq();
+        if let Some(known) = self.wishes.read_at(agent, at) {
+            return known;
+        }
         // Without an answer of the store the usual model does the work.
-        let model = self.store.read_here(move |r| r.model_of(agent)).await.ok().flatten()?;
-        let name = model.name.clone();
-        let Some((_, path)) = file(model) else { return Some(name) };
-        self.cascade.rules().files.put(name.clone(), path);
-        Some(format!("{ENGINE}/{name}"))
+        let model = self.store.read_here(move |r| r.model_of(agent)).await.ok()?;
+        let wish = model.map(|model| {
+            let name = model.name.clone();
+            let Some((_, path)) = file(model) else { return name };
+            self.cascade.rules().files.put(name.clone(), path);
+            format!("{ENGINE}/{name}")
+        });
+        self.wishes.note(agent, at, wish.clone());
+        wish
     }
 }
 
@@ -99,5 +129,21 @@ impl Reconciler for Prober {
 
     fn run<'a>(&'a self, ctx: &'a Ctx) -> BoxFuture<'a, Result<Found, Fault>> {
         Box::pin(Self::probe(ctx))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wish_is_known_as_long_as_the_log_says_nothing_new() {
+        let wishes = Wishes::default();
+        assert_eq!(wishes.read_at("agent", 7), None);
+        wishes.note("agent", 7, Some("small".to_owned()));
+        assert_eq!(wishes.read_at("agent", 7), Some(Some("small".to_owned())));
+        assert_eq!((wishes.read_at("agent", 8), wishes.read_at("other", 7)), (None, None));
+        wishes.note("agent", 8, None);
+        assert_eq!(wishes.read_at("agent", 8), Some(None), "that it has none is known too");
     }
 }

@@ -430,6 +430,8 @@ catalogue! {
     ModelPullProgress = "model.pull_progress", Info, Operator;
     /// Fetching a model ended without it; what came stays, and the next time goes on from there.
     ModelPullEnded = "model.pull_ended", Warning, Person;
+    /// How fast this machine reads its memory and its disk was measured, which bounds how fast models are here.
+    ModelSpeedMeasured = "model.speed_measured", Info, Operator;
 }
 
 /// An event about to be written. The store adds position, time and hash.

@@ -6,6 +6,7 @@ use crate::Timestamp;
 
 pub mod advice;
 pub mod catalogue;
+pub mod running;
 
 /// Characters of the name of a model.
 pub const NAME_CHARS_MAX: usize = 120;

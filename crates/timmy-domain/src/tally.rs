@@ -80,6 +80,17 @@ pub struct Spread {
     pub sum_seconds: f64,
 }
 
+impl Spread {
+    /// Within how many seconds at least `percent` of them ended, as far as the classes tell; `None` when there were
+    /// none, or when so many took longer than the last class holds.
+    #[must_use]
+    pub fn within(&self, percent: u64) -> Option<f64> {
+        let wanted = self.count.saturating_mul(percent.min(100)).div_ceil(100);
+        let class = self.upto.iter().find(|(_, count)| *count >= wanted);
+        class.filter(|_| self.count > 0).map(|(seconds, _)| *seconds)
+    }
+}
+
 impl Histogram {
     /// A histogram with these upper bounds in microseconds, the smallest first.
     #[must_use]
@@ -129,6 +140,19 @@ mod tests {
         for bounds in [QUICK_MICROS, SLOW_MICROS] {
             assert!(bounds.windows(2).all(|pair| pair[0] < pair[1]), "bounds grow");
         }
+    }
+
+    #[test]
+    fn a_spread_tells_within_which_time_a_share_ended() {
+        let histogram = Histogram::new(SLOW_MICROS);
+        assert_eq!(histogram.spread().within(50), None, "nothing happened");
+        for ms in [50, 60, 70, 400] {
+            histogram.observe(Duration::from_millis(ms));
+        }
+        let spread = histogram.spread();
+        assert_eq!((spread.within(50), spread.within(75), spread.within(95)), (Some(0.1), Some(0.1), Some(0.5)));
+        histogram.observe(Duration::from_secs(3_600));
+        assert_eq!(histogram.spread().within(95), None, "longer than the last class");
     }
 
     #[test]

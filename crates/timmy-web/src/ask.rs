@@ -85,21 +85,24 @@ impl<T: DeserializeOwned + 'static, S: Send + Sync> FromRequest<S> for Fields<T>
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
         let (parts, inner) = request.into_parts();
-        let (encoding, again) = (Encoding::of(&parts.headers), parts.clone());
+        let encoding = Encoding::of(&parts.headers);
+        let form = (encoding == Encoding::Form).then(|| parts.clone());
         let bytes = body(Request::from_parts(parts, inner)).await?;
         let hint = "/openapi.json describes every call with its fields.";
-        match encoding {
+        match (encoding, form) {
             _ if bytes.is_empty() => serde_json::from_str("{}").map(Self).map_err(|e| unreadable(&e.to_string(), hint)),
             // Fields have names; a list of values in the order of the fields would be understood too.
-            Encoding::Json if bytes.trim_ascii_start().first() != Some(&b'{') => {
+            (Encoding::Json, _) if bytes.trim_ascii_start().first() != Some(&b'{') => {
                 Err(unreadable("its body is no object with fields", hint))
             }
-            Encoding::Json => serde_json::from_slice(&bytes).map(Self).map_err(|e| unreadable(&e.to_string(), hint)),
-            Encoding::Form => {
-                let form = Request::from_parts(again, bytes.into()).extract::<Form<T>, _>().await;
+            (Encoding::Json, _) => {
+                serde_json::from_slice(&bytes).map(Self).map_err(|e| unreadable(&e.to_string(), hint))
+            }
+            (_, Some(parts)) => {
+                let form = Request::from_parts(parts, bytes.into()).extract::<Form<T>, _>().await;
                 form.map(|Form(fields)| Self(fields)).map_err(|e| unreadable(&e.body_text(), hint))
             }
-            Encoding::Unsaid | Encoding::Other => Err(unreadable(
+            _ => Err(unreadable(
                 "its Content-Type is neither JSON nor a form",
                 "Send it with Content-Type: application/json.",
             )),

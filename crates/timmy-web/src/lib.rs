@@ -28,6 +28,7 @@ pub mod openapi;
 mod pages;
 pub mod palette;
 mod press;
+mod quiet;
 mod resources;
 pub mod routes;
 mod server;

@@ -19,6 +19,7 @@ use tower::{Layer, ServiceExt};
 
 use crate::ask::BODY_BYTES_MAX;
 use crate::door::{self, Reached};
+use crate::quiet::quietly;
 use crate::stall::Stalling;
 use crate::web::{Web, WebParts};
 use crate::{headers, measure, press, routes};
@@ -79,7 +80,7 @@ pub async fn serve(listener: TcpListener, parts: WebParts, stop: CancellationTok
         };
         if let Some((stream, permit)) = taken {
             let open = Level::hold(Arc::clone(&web.surface.connections));
-            connections.spawn(connection(stream, app.clone(), (permit, open), stop.clone()));
+            connections.spawn(quietly(connection(stream, app.clone(), (permit, open), stop.clone())));
         }
     }
     drop(listener);

@@ -134,7 +134,8 @@
     }
     for (const el of $$("[data-until]")) {
       const s = Math.max(0, Math.round((Date.parse(el.dataset.until) - Date.now()) / 1000));
-      el.textContent = s < 60 ? `, in ${s} s` : `, in ${Math.floor(s / 60)} min ${s % 60} s`;
+      const min = Math.floor(s / 60);
+      el.textContent = s < 60 ? `, in ${s} s` : min < 60 ? `, in ${min} min ${s % 60} s` : `, in ${Math.floor(min / 60)} h ${min % 60} min`;
     }
   }, 1000);
 })();

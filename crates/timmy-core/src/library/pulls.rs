@@ -8,7 +8,8 @@ use serde::Serialize;
 use timmy_domain::event::{ModelPullEnded, ModelPullProgress, ModelPullStarted};
 use timmy_domain::model::catalogue::{self, Entry};
 use timmy_domain::{Actor, NewEvent, Problem, Timestamp};
-use timmy_llm::pull::{Fetched, Progress, PullFailure, Puller, Wanted, take_back};
+use timmy_llm::Failure;
+use timmy_llm::pull::{Fetched, Progress, PullFailure, Puller, Wanted, leaves, take_back};
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -156,6 +157,8 @@ impl Pulls {
     }
 
     async fn enter(&self, order: Order) -> Result<Pull, Problem> {
+        let leave =
+            if leaves(&order.wanted) { Some(self.ctx.cascade.leave().map_err(|why| stays(&why))?) } else { None };
         let cancel = self.ctx.stop.child_token();
         let (bytes_here, part) = (order.bytes_here(&self.folder), order.wanted.part_name());
         let pull = {
@@ -202,7 +205,7 @@ impl Pulls {
             return Err(error.problem());
         }
         let pulls = self.clone();
-        tokio::spawn(async move { pulls.run(order, cancel).await });
+        tokio::spawn(async move { pulls.run(order, cancel, leave).await });
         Ok(pull)
     }
 
@@ -221,14 +224,30 @@ impl Pulls {
         Ok(running.pull.clone())
     }
 
-    async fn run(&self, order: Order, cancel: CancellationToken) {
+    /// Fetches and installs. `leave` ends it when everything has to stay on this machine.
+    async fn run(&self, order: Order, cancel: CancellationToken, leave: Option<CancellationToken>) {
+        let fetching = async {
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => Err(PullFailure::Cancelled),
+                turn = self.turns.acquire() => match turn {
+                    Ok(_turn) => self.fetch(&order, &cancel).await,
+                    Err(_) => Err(PullFailure::Cancelled),
+                },
+            }
+        };
+        let staying = async {
+            match leave {
+                Some(leave) => leave.cancelled().await,
+                None => std::future::pending().await,
+            }
+            // What came is put on the disk before it is over.
+            cancel.cancel();
+            std::future::pending::<()>().await;
+        };
         let fetched = tokio::select! {
-            biased;
-            () = cancel.cancelled() => Err(PullFailure::Cancelled),
-            turn = self.turns.acquire() => match turn {
-                Ok(_turn) => self.fetch(&order, &cancel).await,
-                Err(_) => Err(PullFailure::Cancelled),
-            },
+            fetched = fetching => fetched,
+            () = staying => Err(PullFailure::Cancelled),
         };
         let installed = match fetched {
             Ok(fetched) => self.install(&order, &fetched).await.map_err(|p| (p.message, p.hint)),
@@ -317,6 +336,13 @@ impl Pulls {
     fn entered(&self) -> MutexGuard<'_, BTreeMap<String, Entered>> {
         self.entered.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Nothing is fetched from elsewhere while everything stays here.
+fn stays(why: &Failure) -> Problem {
+    let hint =
+        "Import a file that lies on this machine, or wait until it is over: timmy router local-only 0 ends the hour.";
+    Problem::conflict("stays_here", format!("Nothing is fetched: {why}."), hint)
 }
 
 /// What can be done about it.

@@ -1,11 +1,12 @@
 //! How fast this machine reads its disk and its memory: measured once in a run, beside everything else, when somebody
 //! first wants to know.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
-use timmy_domain::Timestamp;
+use timmy_domain::event::ModelSpeedMeasured;
+use timmy_domain::{NewEvent, Timestamp};
 use timmy_tools::machine;
 
 use crate::ctx::Ctx;
@@ -39,20 +40,32 @@ impl Meter {
         if !known.measuring && known.measured_at.is_none() {
             known.measuring = true;
             let (meter, ctx) = (self.clone(), ctx.clone());
-            tokio::task::spawn_blocking(move || {
-                // A measurement that fails halfway must not be told as going on for ever.
-                let done = Done(&meter, &ctx);
-                let room = machine::disk_free_bytes(&folder).is_some_and(|free| free > ROOM_BYTES);
-                let disk = if room { machine::disk_read_bytes_per_second(&folder) } else { None };
-                let memory = machine::memory_read_bytes_per_second();
-                let mut known = meter.known();
-                known.disk_read_bytes_per_second = disk.unwrap_or(0);
-                known.memory_read_bytes_per_second = memory;
-                drop(known);
-                drop(done);
+            tokio::spawn(async move {
+                let (measuring, clock) = (meter.clone(), ctx.clone());
+                // A measurement that fails halfway is told as ended too.
+                let _ = tokio::task::spawn_blocking(move || measuring.measure(&clock, &folder)).await;
+                let known = *meter.known();
+                let told = ModelSpeedMeasured {
+                    memory_read_bytes_per_second: known.memory_read_bytes_per_second,
+                    disk_read_bytes_per_second: known.disk_read_bytes_per_second,
+                };
+                // Pages that wait for it hear of it by this. When the store cannot write, the next look tells.
+                let _ = ctx.tell(NewEvent::new("models", told)).await;
             });
         }
         *known
+    }
+
+    /// Measures, which takes a second or two.
+    fn measure(&self, ctx: &Ctx, folder: &Path) {
+        // A measurement that fails halfway must not be told as going on for ever.
+        let _done = Done(self, ctx);
+        let room = machine::disk_free_bytes(folder).is_some_and(|free| free > ROOM_BYTES);
+        let disk = if room { machine::disk_read_bytes_per_second(folder) } else { None };
+        let memory = machine::memory_read_bytes_per_second();
+        let mut known = self.known();
+        known.disk_read_bytes_per_second = disk.unwrap_or(0);
+        known.memory_read_bytes_per_second = memory;
     }
 
     fn known(&self) -> MutexGuard<'_, Speeds> {

@@ -161,13 +161,15 @@ pub async fn unassign(State(web): State<Web>, _: Visit, agent: Named) -> Answer 
     Ok(answer(&json!({ "agent_id": agent.0, "model_name": null })))
 }
 
-/// `GET /api/v1/models/catalogue`: what there is to get and how it fits this machine. How fast disk and memory are is
+/// `GET /api/v1/models/catalogue`: what there is to get and how it fits this machine, and how the files that are here
+/// would be run. How fast disk and memory are is
 /// measured beside it, from the first time on that somebody asks.
 pub async fn catalogue(State(web): State<Web>, _: Visit) -> Answer {
     let (machine, speeds) = web.app.library.measured().await;
     Ok(answer(&json!({
         "items": web.app.library.offers(machine).await?,
         "next": null,
+        "here": web.app.library.running(machine).await?,
         "advice": advice::first(machine).map(|entry| entry.name),
         "memory_bytes": machine.memory_bytes,
         "available_bytes": machine.available_bytes,

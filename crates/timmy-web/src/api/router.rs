@@ -40,7 +40,8 @@ pub fn provider(status: &ProviderStatus) -> Value {
         ProviderState::Down { why } => ("down", why.clone()),
     };
     let hint = match (word, status.kind) {
-        ("down", "ollama") => "Start Ollama and fetch a model with `ollama pull`.",
+        ("down", "ollama") => "Start Ollama and run `ollama pull llama3.1:8b-instruct`.",
+        ("down", "engine") => "Get a model: `timmy model list` shows them, `timmy model pull NAME` fetches one.",
         ("down", _) => "Check its url, and that its server runs.",
         _ => "",
     };

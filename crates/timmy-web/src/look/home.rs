@@ -32,6 +32,8 @@ pub struct RuledRow {
     pub href: String,
     /// How risky it was, and how it is undone.
     pub sub: String,
+    /// The task that has it undone: its title and what it says. Absent where nothing can be.
+    pub undo: Option<(String, String)>,
     /// When.
     pub at: When,
 }

@@ -7,6 +7,7 @@ use timmy_core::library::speed::Speeds;
 use timmy_domain::model::Model;
 use timmy_domain::model::advice::{self, Fit, Measured};
 use timmy_domain::model::catalogue;
+use timmy_domain::model::running::Running;
 
 use super::shell::Shell;
 use super::{State, asset, icon};
@@ -21,6 +22,8 @@ pub struct ModelHere {
     pub state: State,
     /// What it is, its size and where it lies.
     pub about: String,
+    /// Which way its weights would come and what a token takes, in words; empty where that is not known.
+    pub running: String,
     /// Whether it may be asked.
     pub active: bool,
     /// Whether the house works with it.
@@ -118,15 +121,15 @@ pub fn machine(measured: Measured) -> String {
 pub fn speed(speeds: Speeds, at: &str) -> String {
     let Speeds { measuring, disk_read_bytes_per_second: disk, memory_read_bytes_per_second: memory, .. } = speeds;
     if measuring {
-        return "How fast its memory and its disk are is being measured.".to_owned();
+        return "How fast it reads its memory and its disk is being measured, which takes a second or two.".to_owned();
     }
     let disk = match disk {
         0 => "how fast its disk is could not be measured".to_owned(),
-        disk => format!("a file written there for it at {} a second from its disk", size(disk)),
+        disk => format!("its disk at {} a second", size(disk)),
     };
     format!(
-        "Measured here at {at}: {} a second are read from memory by all processors together, and {disk}. A model is read \
-         once for each token, so it is not faster than that, as busy as this machine was then.",
+        "Measured at {at}, as busy as it was then: it reads its memory at {} a second, all processors together, and \
+         {disk}. For each token a model is read once, so none is faster than that.",
         size(memory)
     )
 }
@@ -141,10 +144,16 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
+/// A clause as the beginning of a sentence.
+fn capital(clause: &str) -> String {
+    let mut letters = clause.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 impl ModelHere {
-    /// A registered model; `used` is the one the house works with.
+    /// A registered model; `used` is the one the house works with, `running` how files would be run.
     #[must_use]
-    pub fn of(model: &Model, used: Option<&str>) -> Self {
+    pub fn of(model: &Model, used: Option<&str>, running: &[Running]) -> Self {
         let used = model.active && used == Some(model.name.as_str());
         let state = match (model.active, used) {
             (false, _) => State::resting("Switched off"),
@@ -153,8 +162,10 @@ impl ModelHere {
         };
         let place = if model.path.is_empty() { "kept by Ollama" } else { &model.path };
         let what = if model.description.is_empty() { model.format.name() } else { &model.description };
-        let about = format!("{what}, {}, {place}", size(model.bytes));
-        Self { name: model.name.clone(), state, about, active: model.active, used }
+        let about = format!("{}, {}, {place}", capital(what), size(model.bytes));
+        let own = running.iter().find(|running| running.name == model.name);
+        let running = own.map(|running| capital(&running.words)).unwrap_or_default();
+        Self { name: model.name.clone(), state, about, running, active: model.active, used }
     }
 }
 

@@ -5,8 +5,9 @@ use timmy_domain::Sensitivity;
 use timmy_domain::text::{cut, one_line, plural};
 use timmy_llm::Recent;
 use timmy_store::{Egress, EgressSum};
+use timmy_tools::machine::Machine;
 
-use super::{Choice, Clock, Gauge, Shell, State, Tone, When, asset, icon, words};
+use super::{Choice, Clock, Fact, Gauge, Shell, State, Tone, When, asset, icon, words};
 use crate::nav;
 
 pub mod rung;
@@ -41,6 +42,8 @@ pub struct Staying {
     pub until: Option<When>,
     /// Whether this run never asks anybody elsewhere.
     pub offline: bool,
+    /// Whether there is anybody elsewhere to ask.
+    pub remote: bool,
 }
 
 impl Staying {
@@ -59,7 +62,7 @@ impl Staying {
             }
             (false, None) => (State::new(Tone::Calm, "local", "All here"), "No provider elsewhere is configured."),
         };
-        Self { state, text: text.to_owned(), until, offline }
+        Self { state, text: text.to_owned(), until, offline, remote }
     }
 }
 
@@ -241,6 +244,26 @@ pub struct WhatIf {
     pub said: String,
 }
 
+/// What this machine has left for models: how busy it is, what waits, and what is free.
+#[must_use]
+pub fn machine(machine: &Machine, busy: u64) -> Vec<Fact> {
+    let mut all =
+        vec![Fact::new("Under way", if busy == 0 { "nothing".to_owned() } else { plural(busy, "call", "calls") })];
+    if let (Some([load, ..]), Some(cores)) = (machine.load, machine.cores) {
+        all.push(Fact::new("Load", format!("{load:.1} on {}", plural(cores as u64, "core", "cores"))));
+    }
+    if let Some(share) = machine.pressure.cpu {
+        all.push(Fact::new("Waited for a core", format!("{share:.0} % of the time")));
+    }
+    if let (Some(total), Some(free)) = (machine.memory_total_bytes, machine.memory_available_bytes) {
+        all.push(Fact::new("Memory free", format!("{} of {}", words::bytes(free), words::bytes(total))));
+    }
+    if let Some(share) = machine.pressure.memory {
+        all.push(Fact::new("Waited for memory", format!("{share:.0} % of the time")));
+    }
+    all
+}
+
 /// The router. `GET /router/status`.
 #[derive(Template)]
 #[template(path = "router.html")]
@@ -253,6 +276,8 @@ pub struct RouterPage {
     pub log: LogPart,
     /// The what-if box.
     pub what_if: WhatIf,
+    /// What this machine has left for models.
+    pub machine: Vec<Fact>,
 }
 
 #[cfg(test)]

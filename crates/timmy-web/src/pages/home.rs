@@ -9,7 +9,8 @@ use timmy_core::trust::digest::{Ruled, digest};
 use timmy_domain::message::Message;
 use timmy_domain::observation::Observation;
 use timmy_domain::policy::show;
-use timmy_domain::text::plural;
+use timmy_domain::task::TITLE_CHARS_MAX;
+use timmy_domain::text::{cut, plural};
 use timmy_domain::thought::Thought;
 use timmy_domain::{MessageId, Problem, Timestamp};
 use timmy_store::{Reader, Spent, StoreError};
@@ -74,7 +75,13 @@ fn ruled(one: &Ruled, clock: &Clock) -> RuledRow {
         .undo
         .as_deref()
         .map_or("It cannot be undone here.".to_owned(), |how| format!("To undo it: {}", show::words(how)));
+    // An undoing is an act like any other: a task, with whatever that asks of the owner.
+    let task = one.undo.as_deref().map(|how| {
+        let about = format!("It was done by a rule of yours. How it is undone: {}", show::words(how));
+        (cut(&format!("Undo: {}", show::words(&one.title)), TITLE_CHARS_MAX), about)
+    });
     RuledRow {
+        undo: task,
         title: show::words(&one.title),
         href: one.task_id.as_ref().map_or("/approvals#rules".to_owned(), |id| format!("/tasks/{id}")),
         sub: format!("Risk {}, by your rule. {undo}", one.risk),

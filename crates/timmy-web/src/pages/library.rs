@@ -22,14 +22,19 @@ async fn part(web: &Web, visit: &Visit) -> Result<ModelsPart, Refusal> {
     let library = &web.app.library;
     let (machine, speeds) = library.measured().await;
     let (models, offers) = (library.list(None).await?, library.offers(machine).await?);
+    let running = library.running(machine).await?;
     let used = web.app.ctx.model_of(AGENT).await;
     let advised = advice::first(machine).map(|entry| entry.name);
     let pulls = library.pulls.list();
     let comes = |name: &str| pulls.iter().any(|pull| pull.name == name && pull.state.runs());
+    let mut to_get: Vec<ToGet> =
+        offers.iter().filter(|o| !o.installed && !comes(o.name)).map(|o| ToGet::of(o, advised)).collect();
+    // What can be had at a press comes first.
+    to_get.sort_by_key(|offer| !offer.fetchable);
     let measured_at = speeds.measured_at.map(|at| web.clock().short(at).text).unwrap_or_default();
     Ok(ModelsPart {
-        here: models.iter().map(|model| ModelHere::of(model, used.as_deref())).collect(),
-        to_get: offers.iter().filter(|o| !o.installed && !comes(o.name)).map(|o| ToGet::of(o, advised)).collect(),
+        here: models.iter().map(|model| ModelHere::of(model, used.as_deref(), &running)).collect(),
+        to_get,
         coming: pulls.iter().map(Coming::of).collect(),
         machine: look::machine(machine),
         speed: look::speed(speeds, &measured_at),

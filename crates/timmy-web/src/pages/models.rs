@@ -6,23 +6,29 @@ use timmy_llm::{ProviderState, ProviderStatus};
 use crate::look::State;
 use crate::look::home::NoModel;
 use crate::look::mind::ModelRow;
+use crate::look::router::rung::{self, USUAL_MODEL};
 use crate::web::Web;
-
-/// The model that is fetched when nobody says otherwise.
-const USUAL_MODEL: &str = "llama3.1:8b-instruct";
 
 /// The providers in the order they are asked.
 #[must_use]
 pub fn rows(web: &Web) -> Vec<ModelRow> {
-    web.app.ctx.cascade.status().iter().map(row).collect()
+    let cascade = &web.app.ctx.cascade;
+    let stays = cascade.offline() || cascade.local_for().is_some();
+    cascade.status().iter().map(|provider| row(provider, stays)).collect()
 }
 
-fn row(provider: &ProviderStatus) -> ModelRow {
-    let (state, note) = match &provider.state {
-        ProviderState::Unknown => (State::resting("Not asked yet"), String::new()),
-        ProviderState::Up if provider.place == Place::Reflex => (State::well("Ready"), String::new()),
-        ProviderState::Up => (State::well("Answers"), String::new()),
-        ProviderState::Down { why, .. } => (State::degraded("Unreachable"), why.clone()),
+/// The same word as on the rung of the router.
+fn row(provider: &ProviderStatus, stays: bool) -> ModelRow {
+    let state = match rung::state(provider, stays) {
+        // The list is narrow, and it is always so.
+        state if provider.place == Place::Reflex && state.word == "Always ready" => State::well("Ready"),
+        state => state,
+    };
+    let note = match &provider.state {
+        _ if provider.disabled => String::new(),
+        ProviderState::Down { why, .. } => why.clone(),
+        _ if !provider.held.is_empty() => provider.held.clone(),
+        ProviderState::Unknown | ProviderState::Up => provider.last_failure.clone(),
     };
     ModelRow { name: provider.name.clone(), state, place: provider.place, model: provider.model_in_use.clone(), note }
 }

@@ -6,6 +6,7 @@ use timmy_domain::thought::Place;
 use timmy_domain::{Problem, Timestamp};
 use timmy_llm::{Failure, TaskClass};
 use timmy_store::{Egress, EgressSum, Reader, StoreError};
+use timmy_tools::machine;
 use tokio::time::Instant;
 
 use super::{gather_here, refused, shell, status_of};
@@ -15,7 +16,7 @@ use crate::auth::Visit;
 use crate::errors::{Answer, Refusal, page, show_with};
 use crate::look::router::rung::{Around, Rung};
 use crate::look::router::{
-    LadderPart, LeftRow, LogPart, RequestRow, RouterPage, Staying, WhatIf, WouldBe, budget, sum,
+    self as look, LadderPart, LeftRow, LogPart, RequestRow, RouterPage, Staying, WhatIf, WouldBe, budget, sum,
 };
 use crate::look::{Choice, Clock, State as Word, Tone};
 use crate::web::Web;
@@ -96,7 +97,8 @@ fn ladder_part(web: &Web, visit: &Visit, today: &[EgressSum]) -> LadderPart {
         (false, Some(_)) => "Everything stays on this machine for now.",
         (false, None) => "",
     };
-    let around = Around { recent: &recent, spent: &spent, trials: &trials, stays, clock };
+    let (counted, now, cap) = (cascade.figures(), Instant::now(), cascade.rules().caps.provider);
+    let around = Around { recent: &recent, spent: &spent, cap, counted: &counted, now, trials: &trials, stays, clock };
     let movable = all.iter().filter(|p| p.place != Place::Reflex).count();
     let rungs = all.iter().enumerate().map(|(at, p)| Rung::of(at + 1, movable, p, &around)).collect();
     LadderPart { staying, rungs, csrf: visit.csrf() }
@@ -195,6 +197,9 @@ pub async fn draw(web: &Web, visit: &Visit, wanted: &Wanted, problem: Option<Pro
     let (now, before) = (web.app.ctx.now(), wanted.before()?);
     let what_if = what_if(web, &wanted.asking())?;
     let (around, found) = gather_here(web, move |r| read(r, now, before)).await?;
+    let path = web.app.ctx.store.path().to_owned();
+    let machine = tokio::task::spawn_blocking(move || machine::measure(&path)).await.unwrap_or_default();
+    let busy = web.app.ctx.cascade.figures().iter().map(|provider| provider.busy).sum();
     let mut shell = shell(web, visit, &around, ROUTE);
     shell.notice = problem.as_ref().map(refused);
     let code = problem.as_ref().map_or(axum::http::StatusCode::OK, status_of);
@@ -202,6 +207,7 @@ pub async fn draw(web: &Web, visit: &Visit, wanted: &Wanted, problem: Option<Pro
         ladder: ladder_part(web, visit, &found.today),
         log: log_part(web, &found, before),
         what_if,
+        machine: look::machine(&machine, busy),
         shell,
     };
     show_with(code, visit, &drawn)

@@ -189,6 +189,7 @@ async fn list(global: &Global, door: &Door) -> Result<()> {
     let both = json!({
         "installed": items(&here),
         "catalogue": items(&offers),
+        "running": offers["here"],
         "advice": offers["advice"],
         "measuring": offers["measuring"],
         "memory_read_bytes_per_second": speed("memory_read_bytes_per_second"),
@@ -198,7 +199,10 @@ async fn list(global: &Global, door: &Door) -> Result<()> {
         let mut lines = Vec::new();
         for model in both["installed"].as_array().into_iter().flatten() {
             let state = if model["active"] == true { "" } else { "  (switched off)" };
-            lines.push(format!("  {:<22} {:>9}{state}", safe(text(model, "name"), 120), size(number(model, "bytes"))));
+            let name = text(model, "name");
+            lines.push(format!("  {:<22} {:>9}{state}", safe(name, 120), size(number(model, "bytes"))));
+            let running = both["running"].as_array().into_iter().flatten().find(|r| text(r, "name") == name);
+            lines.extend(running.map(|running| format!("    {}", safe(text(running, "words"), 300))));
         }
         if lines.is_empty() {
             lines.push("  none".to_owned());

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use timmy_engine::fixture::Fixture;
 use timmy_engine::shape::Architecture;
 
-use crate::support::{PATIENCE, Server, home, json as cli};
+use crate::support::{PATIENCE, Server, home, json as cli, run};
 
 /// Room for the model, in MiB. What the worker takes besides stands in the engine.
 const MEMORY_MB: u64 = 300;
@@ -174,6 +174,47 @@ fn files_elsewhere_are_used_without_a_copy() {
     });
     cli(home.path(), &["model", "use", "auto"]);
     assert!(asked().as_str().is_some_and(|model| model.starts_with("scripted/")));
+}
+
+// shows: engine: the terminal, the page Models and programs say before a model is loaded which way its weights come and what a token takes
+#[test]
+fn how_a_model_would_run_is_told_before_it_is_loaded() {
+    let home = home();
+    let more = [("TIMMY__ENGINE__MEMORY_MB", "26"), ("TIMMY__ENGINE__CONTEXT", "512")];
+    let server = serve(home.path(), "engine,reflex", &more);
+    // About 14 MB in 16 layers, more than is left of the 26 MB beside what looks back.
+    let large = Fixture { width: 256, inner: 1_024, layers: 16, key_width: 64, ..Fixture::tiny(Architecture::Llama) };
+    let path = |name: &str| home.path().join(format!("models/{name}.gguf"));
+    large.write(&mut BufWriter::new(File::create(path("large")).expect("a file"))).expect("a model");
+    fs::write(path("broken"), b"GGUF and nothing that follows").expect("written");
+    for name in ["tiny", "large", "broken"] {
+        cli(home.path(), &["model", "import", "--name", name, &path(name).to_string_lossy()]);
+    }
+    let listed = cli(home.path(), &["model", "list"]);
+    let told = |name: &str| {
+        let all = listed["running"].as_array().expect("a list");
+        all.iter().find(|running| running["name"] == name).cloned().unwrap_or_else(|| panic!("{name}: {listed}"))
+    };
+    let (tiny, large, broken) = (told("tiny"), told("large"), told("broken"));
+    assert_eq!((&tiny["way"], &large["way"], &broken["way"]), (&json!("resident"), &json!("streamed"), &Value::Null));
+    assert!(tiny["words"].as_str().is_some_and(|words| words.contains("in memory whole")), "{tiny}");
+    let streams = "of 16 layers stay";
+    assert!(
+        large["words"].as_str().is_some_and(|words| words.contains(streams) && words.contains("a token")),
+        "{large}"
+    );
+    assert!(broken["words"].as_str().is_some_and(|words| words.contains("cannot be run: ")), "{broken}");
+    // The listing waits until the machine is measured, and where its disk was, the time is known.
+    let measured = listed["disk_read_bytes_per_second"].as_u64().is_some_and(|speed| speed > 0);
+    assert_eq!(large["milliseconds_per_token"].as_u64().is_some_and(|ms| ms > 0), measured, "{large}");
+
+    let (_, words, _) = run(home.path(), &["model", "list"]);
+    let bearer = format!("Bearer {}", server.token);
+    let page = server.request("GET", "/models", &[("Authorization", &bearer), ("Accept", "text/html")], None).1;
+    for shown in [words, page] {
+        assert!(shown.contains("n memory whole") && shown.contains(streams), "{shown}");
+    }
+    assert!(workers(&server).is_empty(), "nothing was loaded for it");
 }
 
 // shows: engine: a worker killed with -9 in the middle of an answer is told, begun again by the next provider behind a mark, and started anew for the next question

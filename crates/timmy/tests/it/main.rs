@@ -45,4 +45,5 @@ mod toolservers;
 mod waking;
 mod watching;
 mod web;
+mod wedged;
 mod working;

@@ -216,6 +216,33 @@ fn another_file_is_thrown_away_and_told() {
     assert!(status == 200 && shown.contains("no file of a model") && shown.contains("nothing is verified"), "{shown}");
 }
 
+// shows: models: offline, and for an hour at one key, no model is fetched from another machine
+#[test]
+fn nothing_is_fetched_from_elsewhere_while_all_stays_here() {
+    let home = home();
+    let elsewhere = json!({"name": "m", "url": "https://192.0.2.1/m.gguf"});
+    let refused = |server: &Server| {
+        let (status, answer) = server.ask("POST", "/api/v1/models/fetch", Some(&elsewhere));
+        assert_eq!((status, &answer["error"]["code"]), (409, &json!("stays_here")), "{answer}");
+        assert_eq!(server.get("/api/v1/models/pulls")["items"], json!([]));
+        let (status, answer) =
+            server.ask("POST", "/api/v1/models/pulls", Some(&json!({"name": "smollm2-135m-instruct"})));
+        assert!(status == 409 || status == 404, "{status} {answer}");
+    };
+    let server = Server::start(home.path());
+    server.post("/api/v1/router/local-only", &json!({"minutes": 60}));
+    refused(&server);
+    // From this machine it still is.
+    let whole = file(300_000);
+    let far = Far::start(whole.clone(), usize::MAX);
+    ask_for(&server, &far, Some(&sum(&whole)));
+    in_state(&server, "done");
+    assert_eq!(server.terminate(), Some(0));
+    let offline = [("TIMMY__CASCADE__PROVIDERS", "scripted,reflex"), ("TIMMY__CASCADE__OFFLINE", "true")];
+    let other = crate::support::home();
+    refused(&Server::start_with(other.path(), &offline));
+}
+
 // shows: models: the command line fetches, says how far it is, and says so when nothing was verified
 #[test]
 fn the_command_line_fetches_and_says_what_was_verified() {
@@ -267,7 +294,7 @@ fn a_pull_is_stopped_from_the_command_line() {
     assert_eq!(in_state(&server, "cancelled")["bytes_here"], json!(100_000));
 
     let child = pulling("m");
-    stands(&server, |pull| pull["state"] == "fetching");
+    server.wait_for(|| (far.asked().len() == 2).then_some(()));
     let (code, out, err) = run(home.path(), &["model", "stop", "m"]);
     assert_eq!(code, 0, "{out}{err}");
     assert_eq!(child.wait_with_output().expect("ended").status.code(), Some(1));

@@ -2,7 +2,7 @@
 
 use super::{Line, Md, Twin};
 use crate::look::Shell;
-use crate::look::library::{ModelsPage, ModelsPart};
+use crate::look::library::{ModelHere, ModelsPage, ModelsPart};
 
 impl Twin for ModelsPage {
     fn shell(&self) -> &Shell {
@@ -24,7 +24,13 @@ impl Twin for ModelsPage {
             }
         };
         list("What comes", coming.iter().map(|p| (p.name.as_str(), p.state.word.as_ref(), p.about.as_str())).collect());
-        list("Here", here.iter().map(|m| (m.name.as_str(), m.state.word.as_ref(), m.about.as_str())).collect());
+        let about = |m: &ModelHere| match m.running.as_str() {
+            "" => m.about.clone(),
+            running => format!("{}. {running}", m.about),
+        };
+        let told: Vec<String> = here.iter().map(about).collect();
+        let told = here.iter().zip(&told);
+        list("Here", told.map(|(m, told)| (m.name.as_str(), m.state.word.as_ref(), told.as_str())).collect());
         list("To get", to_get.iter().map(|o| (o.name.as_str(), o.state.word.as_ref(), o.about.as_str())).collect());
     }
 }

@@ -89,7 +89,7 @@ impl Twin for RouterPage {
     }
 
     fn write(&self, md: &mut Md) {
-        let Self { shell: _, ladder, log: part, what_if } = self;
+        let Self { shell: _, ladder, log: part, what_if, machine } = self;
         let LadderPart { staying, rungs, csrf: _ } = ladder;
         let line = stated(&staying.state, &staying.text);
         md.line(match &staying.until {
@@ -108,6 +108,10 @@ impl Twin for RouterPage {
             for row in rows {
                 md.item(stated(&row.state, &row.whom).also(&row.text));
             }
+        }
+        md.heading(2, "This machine");
+        for fact in machine {
+            md.item(Line::new().strong(&fact.label).text(": ").text(&fact.value));
         }
         log(part, md);
     }

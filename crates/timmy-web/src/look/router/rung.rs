@@ -3,7 +3,8 @@
 use timmy_core::router::trial::{TRIAL_MS, Trial, TrialEnd};
 use timmy_domain::text::plural;
 use timmy_domain::thought::Place;
-use timmy_llm::{Circuit, ModelStatus, ProviderState, ProviderStatus, Recent};
+use timmy_llm::{Circuit, ModelStatus, ProviderFigures, ProviderState, ProviderStatus, Recent};
+use tokio::time::Instant;
 
 use super::{money, plain};
 use crate::look::mind::place_icon;
@@ -11,6 +12,10 @@ use crate::look::{Clock, Fact, State, Tone, When, words};
 
 /// Beats of a rung.
 const BEATS_MAX: usize = 40;
+/// How far back calls count as lately, in minutes.
+const LATELY_MINUTES: u64 = 5;
+/// The model that is fetched when nobody says otherwise.
+pub const USUAL_MODEL: &str = "llama3.1:8b-instruct";
 /// Names of models that are shown.
 const MODELS_MAX: usize = 6;
 /// Models whose rest is shown.
@@ -82,6 +87,8 @@ pub struct Rung {
     pub why: String,
     /// The one step that mends it; empty when nothing needs mending.
     pub mend: String,
+    /// The page on which that step is taken; empty when it is no page.
+    pub mend_at: &'static str,
     /// Its trial.
     pub trial: Option<TrialView>,
     /// Whether the owner can steer it: reflex cannot be.
@@ -102,6 +109,12 @@ pub struct Around<'a> {
     pub recent: &'a [Recent],
     /// What each provider cost today, in millionths of a dollar, by name.
     pub spent: &'a [(String, u64)],
+    /// What one provider may cost in a day, in millionths of a dollar.
+    pub cap: Option<u64>,
+    /// What was counted of each since the start.
+    pub counted: &'a [ProviderFigures],
+    /// The present moment on the clock of the calls.
+    pub now: Instant,
     /// Trials of this run.
     pub trials: &'a [Trial],
     /// Why nobody elsewhere is asked now; empty when they are.
@@ -123,6 +136,7 @@ pub fn outcome(word: &str) -> (Tone, &'static str) {
         "nothing_to_say" => (Tone::Calm, "nothing to say"),
         "cancelled" => (Tone::Calm, "given up"),
         "outrun" => (Tone::Calm, "another was faster"),
+        "hung_up" => (Tone::Bad, "hung up"),
         "unreachable" => (Tone::Bad, "not reached"),
         "timeout_connect" => (Tone::Bad, "not reached in time"),
         "timeout_first_token" => (Tone::Bad, "no first word in time"),
@@ -187,7 +201,9 @@ fn beats_said(name: &str, outcomes: &[&str]) -> String {
     format!("{name}, the last {}: {}.", plural(outcomes.len() as u64, "time", "times"), parts.join(", "))
 }
 
-fn state(p: &ProviderStatus, stays: bool) -> State {
+/// How a provider is, in a word; `stays` while everything has to stay on this machine.
+#[must_use]
+pub fn state(p: &ProviderStatus, stays: bool) -> State {
     if p.disabled {
         return State::off("Switched off");
     }
@@ -216,30 +232,35 @@ fn sentence(text: &str) -> String {
     first.chain(chars).chain(['.']).collect()
 }
 
-/// The one step that mends it.
-fn mend(p: &ProviderStatus, state: &State) -> String {
+/// The one step that mends it, and the page on which it is taken, if it is one.
+fn mend(p: &ProviderStatus, state: &State) -> (String, &'static str) {
     let away = matches!(p.state, ProviderState::Down { .. }) && state.word == "Rests";
     let text = match (if away { "Does not answer" } else { &state.word }, p.kind) {
         ("Switched off", _) => "Switch it on again when it should answer.",
         ("Held back", _) => "Correct its key in secrets.toml or add credit, then reset its circuit.",
         ("Failed last", _) => "Look into the log of its server.",
         ("Rests", _) => "Wait until it is tried again, or reset its circuit when it is well.",
-        ("Does not answer", "ollama") => "Start Ollama, and fetch a model with: ollama pull",
-        ("Does not answer", "engine") => "Get a model on the page Models.",
+        ("Does not answer", "ollama") => {
+            let model = if p.model_in_use.is_empty() { USUAL_MODEL.to_owned() } else { plain(&p.model_in_use) };
+            return (format!("Start Ollama, and fetch a model with: ollama pull {model}"), "");
+        }
+        ("Does not answer", "engine") => return ("Get a model on the page Models".to_owned(), "/models"),
         ("Does not answer", _) => "Check its url and key, and that its server runs.",
         _ => "",
     };
-    text.to_owned()
+    (text.to_owned(), "")
 }
 
 fn rests(p: &ProviderStatus, clock: &Clock) -> Vec<Rest> {
     let after = |ms: u64| Some(clock.second(clock.now.plus(std::time::Duration::from_millis(ms))));
     let mut all = Vec::new();
     if !p.held.is_empty() {
-        all.push(Rest { text: format!("Held back: {}", plain(&p.held)), until: after(p.held_ms) });
+        // Why it is held back stands above already, unless it was told something else since.
+        let why = if p.held == p.last_failure { String::new() } else { format!(": {}", plain(&p.held)) };
+        all.push(Rest { text: format!("Held back{why}"), until: after(p.held_ms) });
     }
     for model in p.known.iter().filter(|model| model.circuit != Circuit::Closed).take(RESTS_MAX) {
-        let name = if model.model.is_empty() { "its model".to_owned() } else { plain(&model.model) };
+        let name = if model.model.is_empty() { "Its model".to_owned() } else { plain(&model.model) };
         let failed = plural(u64::from(model.in_a_row), "failure", "failures");
         all.push(match model.circuit {
             Circuit::Open => {
@@ -256,13 +277,29 @@ fn spoken_for(p: &ProviderStatus) -> Option<&ModelStatus> {
     p.known.iter().find(|k| k.model == p.model_in_use).or_else(|| p.known.first())
 }
 
-fn figures(p: &ProviderStatus, spent: Option<u64>) -> Vec<Fact> {
+/// Calls of the provider in a minute, over the last few: `0.4 a minute`; nothing when it had none.
+fn rate(name: &str, around: &Around<'_>) -> Option<Fact> {
+    let lately = std::time::Duration::from_secs(LATELY_MINUTES * 60);
+    let of = |call: &&Recent| around.now.saturating_duration_since(call.ended) <= lately;
+    let asked = |step: &&timmy_llm::cascade::recent::Step| step.provider == name && outcome(step.word).0 != Tone::Calm;
+    let calls: usize = around.recent.iter().filter(of).map(|call| call.path.iter().filter(asked).count()).sum();
+    let tenths = (calls as u64).saturating_mul(10).div_ceil(LATELY_MINUTES);
+    (calls > 0).then(|| Fact::new("Calls a minute", format!("{}.{}", tenths / 10, tenths % 10)))
+}
+
+fn figures(p: &ProviderStatus, spent: Option<u64>, around: &Around<'_>) -> Vec<Fact> {
     let ms = |mean: f64| words::duration_ms(mean.round() as i64);
+    let counted = around.counted.iter().find(|counted| counted.name == p.name);
     let mut all = Vec::new();
     if let Some(known) = spoken_for(p) {
         let first = known.speeds.first_ms.iter().max_by_key(|mean| mean.count).filter(|mean| mean.count > 0);
         if let Some(first) = first {
             all.push(Fact::new("First word", ms(first.mean)));
+        }
+        let within = |percent| counted.and_then(|c| c.first_word.within(percent)).map(|bound| format!("{bound} s"));
+        if let Some((half, most)) = within(50).zip(within(95)) {
+            all.push(Fact::new("Half within", half));
+            all.push(Fact::new("95 % within", most));
         }
         if known.speeds.cold_ms.count > 0 {
             all.push(Fact::new("Cold start", ms(known.speeds.cold_ms.mean)));
@@ -274,11 +311,17 @@ fn figures(p: &ProviderStatus, spent: Option<u64>) -> Vec<Fact> {
         }
     }
     all.push(Fact::new("Calls", words::count(p.calls)));
+    all.extend(rate(&p.name, around));
     let share = p.failures.saturating_mul(100).checked_div(p.calls).unwrap_or(0);
     let failed = if p.failures > 0 { format!("{} ({share} %)", words::count(p.failures)) } else { "none".to_owned() };
     all.push(Fact::new("Failed", failed));
+    let tokens = counted.map_or(0, |c| c.usage.prompt_tokens.saturating_add(c.usage.completion_tokens));
+    if tokens > 0 {
+        all.push(Fact::new("Tokens since the start", words::count(tokens)));
+    }
     if let Some(spent) = spent {
-        all.push(Fact::new("Spent today", money(spent)));
+        let of = around.cap.map_or_else(String::new, |cap| format!(" of {}", money(cap)));
+        all.push(Fact::new("Spent today", format!("{}{of}", money(spent))));
     }
     all
 }
@@ -317,6 +360,7 @@ impl Rung {
         let state = state(p, !around.stays.is_empty());
         let outcomes = outcomes(&p.name, around.recent);
         let rests = rests(p, &around.clock);
+        let (mend, mend_at) = mend(p, &state);
         let why = match &p.state {
             _ if state.word == "Not asked now" => around.stays.to_owned(),
             ProviderState::Down { why } if !p.disabled => sentence(why),
@@ -335,9 +379,10 @@ impl Rung {
             last: answered.is_some_and(|s| s.provider == p.name && outcome(s.word).0 == Tone::Ok),
             beats: beats(&outcomes),
             beats_said: beats_said(&p.name, &outcomes),
-            figures: figures(p, spent.or((p.place == Place::Remote).then_some(0))),
+            figures: figures(p, spent.or((p.place == Place::Remote).then_some(0)), around),
             models: models(p),
-            mend: mend(p, &state),
+            mend,
+            mend_at,
             why,
             trial: around.trials.iter().find(|t| t.provider == p.name).map(|t| trial(t, &around.clock)),
             steered: !reflex,

@@ -100,6 +100,33 @@ pub struct CatalogueEntry {
     bytes_here: u64,
 }
 
+/// How a registered file would be run here, as its header and what was measured say, before it is loaded.
+#[derive(ToSchema)]
+pub struct ModelRunning {
+    /// The model.
+    name: String,
+    /// `resident`: it stays in memory whole. `streamed`: some layers are read from the disk for each token. `mapped`:
+    /// llama.cpp leaves it to the system what is read. Nothing when it cannot be run.
+    #[schema(required)]
+    way: Option<String>,
+    /// Memory that may be taken, in bytes; 0 when it cannot be run, as the next six.
+    budget_bytes: u64,
+    /// The least memory it can be run with, in bytes.
+    needed_bytes: u64,
+    /// Memory from which on all of it stays, in bytes.
+    whole_bytes: u64,
+    /// Its layers.
+    layers: u64,
+    /// Those that stay in memory.
+    resident_layers: u64,
+    /// Bytes read from the disk for a token; with `mapped` the most it may be.
+    read_per_token_bytes: u64,
+    /// What a token takes at least, in milliseconds; 0 while disk or memory are not measured.
+    milliseconds_per_token: u64,
+    /// All of that in words, or why it cannot be run.
+    words: String,
+}
+
 /// What there is to get, beside what the machine has.
 #[derive(ToSchema)]
 pub struct Catalogue {
@@ -108,6 +135,8 @@ pub struct Catalogue {
     /// Nothing: the list is whole.
     #[schema(required)]
     next: Option<u64>,
+    /// How each registered file would be run here; empty where nobody runs files.
+    here: Vec<ModelRunning>,
     /// The largest that lies in memory whole.
     #[schema(required)]
     advice: Option<String>,

@@ -30,22 +30,28 @@ fn a_process_killed_at_every_step_does_everything_once() {
 fn kill_at_each(stride: usize) -> u32 {
     let mut died = 0;
     for at in (1..COMMITS_MAX).step_by(stride) {
-        let mut finished = 0;
-        for word in ["before", "after"] {
-            let round = Round::new();
-            if round.dies(&format!("{word} {at}")) {
-                died += 1;
-            } else {
-                finished += 1;
-            }
-            round.checks(&format!("{word} {at}"));
-        }
+        // Both at once: most of a round is waiting for two starts of a process.
+        let ends = std::thread::scope(|scope| {
+            let rounds = ["before", "after"].map(|word| scope.spawn(move || round(&format!("{word} {at}"))));
+            rounds.map(|round| round.join().unwrap_or_else(|why| std::panic::resume_unwind(why)))
+        });
+        let here = ends.into_iter().filter(|end| *end).count();
+        let finished = ends.len() - here;
+        died += u32::try_from(here).expect("two");
         // The run was over before its moment came, so every later moment is none.
         if finished == 2 {
             return died;
         }
     }
     panic!("{COMMITS_MAX} commits, and the run is not over");
+}
+
+/// One run, killed at `moment` and begun again; whether that moment came.
+fn round(moment: &str) -> bool {
+    let round = Round::new();
+    let died = round.dies(moment);
+    round.checks(moment);
+    died
 }
 
 struct Round {

@@ -86,7 +86,7 @@ fn what_is_absent_says_why_it_is_absent() {
     let headers = [("Cookie", cookie.as_str()), ("Accept", "text/html")];
     let page = server.wait_for(|| {
         let (_, page) = server.request("GET", "/health/page", &headers, None);
-        (page.contains("Not reached") && page.contains("Unreachable")).then_some(page)
+        (page.contains("Not reached") && page.contains("Does not answer")).then_some(page)
     });
     let row = |name: &str| {
         let from = page.find(&format!("<td class=\"lead\">{name}</td>")).unwrap_or_else(|| panic!("no row {name}"));

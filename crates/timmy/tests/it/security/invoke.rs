@@ -124,6 +124,8 @@ fn every_route_is_deaf(server: &Server, keys: &[String], arguments: &Value) {
         if path.starts_with("/api/tokens") || path == "/mcp" {
             continue;
         }
+        // A backup is made whatever the body says, and each one takes its time.
+        let bodies = if path.contains("backup") { &bodies[..1] } else { &bodies[..] };
         for (key, body) in keys.iter().flat_map(|key| bodies.iter().map(move |body| (key, body))) {
             let (status, text) = server.request(verb, &path, &[("Authorization", key)], Some(&body.to_string()));
             // Where no model answers as it was told to, the gateway says that none could.

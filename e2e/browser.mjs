@@ -103,7 +103,7 @@ export class Visitor {
     await this.page.screenshot({ path: path.join(OUT, `${name}.png`), fullPage: true, animations: "disabled" });
   }
 
-  /** Barriers that axe finds on the page, as sentences; `only` those of these groups of rules. */
+  /** Barriers that axe finds on the page, as sentences; `only` those of these groups, or of these rules. */
   async barriers(only = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]) {
     if (!(await this.page.evaluate(() => "axe" in globalThis))) await this.page.evaluate(AXE);
     const { violations } = await this.page.evaluate(

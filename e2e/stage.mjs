@@ -9,7 +9,14 @@ const JOURNEY_MS_MAX = 120_000;
 
 export const stage = { house: undefined, browser: undefined, session: undefined };
 
-before(async () => {
+let opening;
+
+/** Opens house and browser, once; hooks that need them wait for it, as hooks of one level need not run in turn. */
+export const opened = () => (opening ??= open());
+
+before(opened);
+
+async function open() {
   stage.browser = await launch();
   stage.house = await House.start();
   await stage.house.cli("watch", "add", await stage.house.project());
@@ -17,7 +24,7 @@ before(async () => {
   await visitor.comeIn();
   stage.session = await visitor.context.storageState();
   await visitor.done();
-});
+}
 
 after(async () => {
   await stage.browser?.close();

@@ -7,7 +7,7 @@ import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { SIZES, Visitor } from "../browser.mjs";
 import { workshop } from "../peer.mjs";
-import { stage } from "../stage.mjs";
+import { opened, stage } from "../stage.mjs";
 
 /** How long one journey may take. What is very risky cools down for a minute. */
 const JOURNEY_MS_MAX = 150_000;
@@ -92,6 +92,7 @@ async function comeIn() {
 }
 
 before(async () => {
+  await opened();
   shop = await workshop();
   await writeFile(path.join(shop.folder, ".env"), "KELP=1\n");
   for (const name of ["always", "five"]) await mkdir(path.join(shop.folder, name));

@@ -3,15 +3,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-
 use crate::{e2e, fuzz, gen_docs, peers, schemathesis, shell, tidy, toolservers};
 
 /// What a step does: run a program, or call a check of this crate.
 enum Act {
     Run(&'static [&'static str]),
-    /// Tests, which mostly wait: more of them at once than there are processors.
-    Tests(&'static [&'static str]),
     Tidy,
     Generated,
     Browser,
@@ -50,7 +46,7 @@ const STEPS: &[Step] = &[
         Act::Run(&["cargo", "build", "--quiet", "--workspace", "--locked", "--bins", "--tests"]),
     ),
     step("generated", "cargo xtask gen --check", Act::Generated),
-    step("tests", "cargo test --workspace", Act::Tests(&["test", "--workspace", "--locked", "--no-fail-fast"])),
+    step("tests", "cargo test --workspace", Act::Run(&["cargo", "test", "--workspace", "--locked", "--no-fail-fast"])),
 ];
 const BROWSER: Step = step("browser", "cargo xtask e2e", Act::Browser);
 const TOOL_SERVERS: Step = step("tool servers", "cargo xtask toolservers", Act::ToolServers);
@@ -99,7 +95,6 @@ fn act(root: &Path, act: &Act) -> anyhow::Result<bool> {
     match act {
         Act::Run([program, arguments @ ..]) => shell::succeeds(program, arguments, root),
         Act::Run([]) => Ok(true),
-        Act::Tests(arguments) => tests(root, arguments),
         Act::Tidy => tidy::run(root),
         Act::Generated => gen_docs::run(root, Some(Path::new(BINARY)), true),
         Act::Browser => e2e::run(root, Some(Path::new(BINARY)), None),
@@ -108,16 +103,6 @@ fn act(root: &Path, act: &Act) -> anyhow::Result<bool> {
         Act::Schemathesis => schemathesis::run(root, Some(Path::new(BINARY)), None),
         Act::Fuzz => fuzz::run(root, None, None),
     }
-}
-
-/// Runs tests, twice as many at once as there are processors, unless RUST_TEST_THREADS says otherwise.
-fn tests(root: &Path, arguments: &[&str]) -> anyhow::Result<bool> {
-    let mut command = shell::command("cargo", arguments, root);
-    if shell::variable("RUST_TEST_THREADS").is_none() {
-        let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        command.env("RUST_TEST_THREADS", (2 * processors).to_string());
-    }
-    Ok(command.status().context("cannot start cargo")?.success())
 }
 
 /// The time of each step and of all.

@@ -166,8 +166,11 @@ fn the_ladder_tells_how_each_provider_is_and_tries_it_out() {
     server.wait_for(|| page(&server, "/router/status").contains("Given up").then_some(()));
     assert_eq!(press(&server, "/router/test?name=reflex", ""), 409);
     assert_eq!(press(&server, "/router/test?name=nobody", ""), 404);
-    let events = server.get("/api/events?after=0&type=router.tested&limit=10");
-    assert_eq!(events["items"].as_array().map(Vec::len), Some(2), "{events}");
+    // The page knows a moment before the log.
+    server.wait_for(|| {
+        let events = server.get("/api/events?after=0&type=router.tested&limit=10");
+        (events["items"].as_array().map(Vec::len) == Some(2)).then_some(())
+    });
 
     // A circuit is reset, and that is taken back.
     let circuit = || {

@@ -48,7 +48,8 @@ fn greedy(model: &mut dyn Model, prompt: &[u32]) -> Vec<u32> {
     said
 }
 
-// shows: engine: with llama.cpp built in, 64 greedy tokens after three prompts are those of the engine of the house, in five layouts
+// Not on the page of what is shown: with llama.cpp built from its source, qwen3-moe parts from the engine of the house at
+// token 55 after one of the prompts, and why is not known yet.
 #[test]
 fn greedy_tokens_are_those_of_the_engine_of_the_house() {
     let folder = tempfile::tempdir().expect("a folder");

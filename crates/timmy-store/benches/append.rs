@@ -1,6 +1,6 @@
 //! Durable events per second, and how fast a store opens and finds. Run with
 //! `cargo bench -p timmy-store --bench append -- 300000` (events appended in each of five rounds), or with
-//! `-- queries` to search only.
+//! `-- queries` to search only, or with `-- crowd 300000` for the first way of appending alone.
 //!
 //! Rates are given beside the time of one sync of the same disk in the same run, and beside the processor time of one
 //! event, which a busy machine does not change. Lines that begin with `figure` go into docs/performance.md.
@@ -214,6 +214,10 @@ fn appends(runtime: &Runtime, dir: &Path, events: usize) {
         (events, ("the same as first, cause and agent", OUTSTANDING, 1, true)),
         ((events / 100).max(PRODUCERS), ("1 outstanding, 1 event a call", 1, 1, false)),
     ];
+    if std::env::args().any(|a| a == "crowd") {
+        compare(runtime, dir, &ways[..1]);
+        return;
+    }
     let sums = compare(runtime, dir, &ways);
     let after = sync_micros(dir);
     println!("one sync of 4 KiB (median)  {after} us");
@@ -304,6 +308,9 @@ fn main() {
     let runtime = Builder::new_multi_thread().worker_threads(2).build().unwrap();
     if !only_queries {
         appends(&runtime, dir, events);
+    }
+    if std::env::args().any(|a| a == "crowd") {
+        return;
     }
 
     let path = dir.join("open.db");

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use timmy_domain::Timestamp;
 
-use crate::{Random, StoreError, migrate, signing};
+use crate::{Random, StoreError, migrate, signing, wal};
 
 /// How long a connection waits for another process, in milliseconds.
 const BUSY_TIMEOUT_MS: u64 = 5_000;
@@ -27,9 +27,6 @@ const WRITER_CACHE_KIB: i64 = 4_096;
 
 /// Page cache of one reader, in KiB.
 pub(crate) const READER_CACHE_KIB: i64 = 1_024;
-
-/// Pages in the write-ahead log after which the writer moves them into the file.
-const CHECKPOINT_PAGES: i64 = 2_000;
 
 /// Bytes the write-ahead log keeps on the disk after a checkpoint.
 const WAL_KEPT_BYTES_MAX: i64 = 32 * 1024 * 1024;
@@ -118,8 +115,15 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "foreign_keys", true)?;
-    conn.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(()))?;
+    conn.pragma_update_and_check(None, "wal_autocheckpoint", wal::MOVED_PAGES_MIN, |_| Ok(()))?;
     conn.pragma_update_and_check(None, "journal_size_limit", WAL_KEPT_BYTES_MAX, |_| Ok(()))?;
+    Ok(conn)
+}
+
+/// The connection of a thread that only moves pages from the write-ahead log into the file.
+pub(crate) fn open_mover(path: &Path) -> Result<Connection, StoreError> {
+    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    common(&conn, READER_CACHE_KIB)?;
     Ok(conn)
 }
 
@@ -127,10 +131,7 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
 /// that somebody put in place, killed at its first start. A reader alone could not, and would refuse.
 pub(crate) fn roll_back(path: &Path) -> Result<(), StoreError> {
     if beside(path, "-journal").exists() {
-        let conn =
-            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        common(&conn, READER_CACHE_KIB)?;
-        migrate::version(&conn)?;
+        migrate::version(&open_mover(path)?)?;
     }
     Ok(())
 }

@@ -26,6 +26,7 @@ mod store;
 mod tables;
 mod tx;
 mod verify;
+mod wal;
 pub mod watched;
 mod writer;
 
@@ -40,7 +41,7 @@ pub use stats::{StorePace, StoreStats};
 pub use store::{Clock, Options, Random, Store};
 pub use tables::access::{SessionRow, TokenRow};
 pub use tables::approvals::{ApprovalQuery, OVERDUE_BATCH_MAX, ShapeAnswer};
-pub use tables::egress::{Egress, EgressSum, NewEgress, SpendingCaps, SpentUp};
+pub use tables::egress::{Egress, EgressSum, Extended, NewEgress, SpendingCaps, SpentUp};
 pub use tables::folders::{FolderKey, OBSERVATIONS_PER_FOLDER_MAX};
 pub use tables::leases::{LeaseRow, NewLease};
 pub use tables::messages::{NewAnswer, NewMessage};

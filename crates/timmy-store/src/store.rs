@@ -122,21 +122,19 @@ impl Store {
         };
         let last = log::head(&first)?.seq;
         let reader_count = options.readers.clamp(READERS_MIN, READERS_MAX);
-        let mut connections = vec![first];
-        while connections.len() < reader_count {
-            connections.push(create::open_reader(path)?);
-        }
-        let here = (0..READERS_HERE).map(|_| create::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
-        if options.watched {
-            connections.iter().chain(&here).for_each(watched::begin);
-        }
+        let readers = readers(path, first, reader_count, options.watched)?;
         let (head, head_seen) = watch::channel(last);
         let (commands, received) = mpsc::channel(COMMANDS_QUEUED_MAX);
         let stopped = Arc::new(OnceLock::new());
         let counters = Arc::new(Counters::default());
         let full = Arc::new(Full::default());
-        let shared =
-            Shared { head, stopped: Arc::clone(&stopped), counters: Arc::clone(&counters), full: Arc::clone(&full) };
+        let shared = Shared {
+            path: path.to_owned(),
+            head,
+            stopped: Arc::clone(&stopped),
+            counters: Arc::clone(&counters),
+            full: Arc::clone(&full),
+        };
         if let Some(conn) = writer {
             let signer = signing::settle(&conn, path, &random, clock())?;
             signing::promote(path)?;
@@ -148,7 +146,7 @@ impl Store {
                 read_only: options.read_only,
                 schema_version: migrate::LATEST,
                 reader_count,
-                readers: Readers::start(connections, here)?,
+                readers,
                 commands,
                 head: head_seen,
                 stopped,
@@ -383,6 +381,19 @@ fn start_writer(
         .spawn(move || writer::serve(conn, clock, random, signer, commands, &shared))
         .map(drop)
         .map_err(|e| StoreError::io("the writer thread did not start", &e))
+}
+
+/// The threads that read, and the connections for reading on the caller's own; `first` is one of them.
+fn readers(path: &Path, first: Connection, count: usize, noted: bool) -> Result<Readers, StoreError> {
+    let mut connections = vec![first];
+    while connections.len() < count {
+        connections.push(create::open_reader(path)?);
+    }
+    let here = (0..READERS_HERE).map(|_| create::open_reader(path)).collect::<Result<Vec<_>, _>>()?;
+    if noted {
+        connections.iter().chain(&here).for_each(watched::begin);
+    }
+    Readers::start(connections, here)
 }
 
 /// Runs `work` on a thread of its own.

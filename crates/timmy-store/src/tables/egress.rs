@@ -1,6 +1,6 @@
-//! The ledger of what left this machine for a model, and what it cost. Never what was said.
+//! The ledger of what left this machine for a model or by a tool, and what it cost. Never what was said.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 use timmy_domain::Timestamp;
 
 use crate::row::{text, time};
@@ -69,7 +69,7 @@ pub struct Egress {
 pub struct EgressSum {
     /// The day, the provider or the task.
     pub of: String,
-    /// Questions.
+    /// Questions to models. Looking whether a provider is there, fetching a file and what a tool does is none.
     pub calls: u64,
     /// Bytes of text and pictures.
     pub bytes: u64,
@@ -88,6 +88,24 @@ pub enum SpentUp {
     Task,
     /// That of the provider on this day.
     Provider,
+}
+
+/// What became of reserving more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Extended {
+    /// It is reserved.
+    Reserved,
+    /// A sum is used up.
+    UsedUp {
+        /// Which.
+        which: SpentUp,
+        /// The provider of the line.
+        provider: String,
+        /// Its task; empty for none.
+        task_id: String,
+    },
+    /// The line is over.
+    Over,
 }
 
 fn count(n: u64) -> i64 {
@@ -149,7 +167,7 @@ impl Reader<'_> {
 
     fn egress_sums(&self, of: &str, by: &str, day: &str) -> Result<Vec<EgressSum>, StoreError> {
         let mut statement = self.conn().prepare_cached(&format!(
-            "SELECT {of}, COUNT(*), SUM(bytes), SUM(COALESCE(cost_micros, 0)), SUM(IIF(cost_micros IS NULL, reserved_micros, 0))
+            "SELECT {of}, SUM(why NOT IN ('look', 'pull', 'tool')), SUM(bytes), SUM(COALESCE(cost_micros, 0)), SUM(IIF(cost_micros IS NULL, reserved_micros, 0))
              FROM egress WHERE {by}"
         ))?;
         let rows = statement.query_map([day], |row| {
@@ -206,18 +224,8 @@ impl Tx<'_> {
     pub fn egress_enter(&mut self, new: &NewEgress, caps: SpendingCaps) -> Result<Result<i64, SpentUp>, StoreError> {
         let now = self.now();
         let day = now.to_utc().date().to_string();
-        if new.reserved_micros > 0 {
-            let over =
-                |spent: u64, cap: Option<u64>| cap.is_some_and(|cap| spent.saturating_add(new.reserved_micros) > cap);
-            if over(self.egress_cost_of_day(&day, "")?, caps.day) {
-                return Ok(Err(SpentUp::Day));
-            }
-            if over(self.egress_cost_of_day(&day, &new.provider)?, caps.provider) {
-                return Ok(Err(SpentUp::Provider));
-            }
-            if !new.task_id.is_empty() && over(self.egress_cost_of_task(&new.task_id)?, caps.task) {
-                return Ok(Err(SpentUp::Task));
-            }
+        if let Some(used_up) = self.used_up([&day, &new.provider, &new.task_id], new.reserved_micros, caps)? {
+            return Ok(Err(used_up));
         }
         self.conn()
             .prepare_cached(
@@ -238,6 +246,44 @@ impl Tx<'_> {
         let line = self.conn().last_insert_rowid();
         self.conn().prepare_cached("DELETE FROM egress WHERE id <= ?1")?.execute([line - EGRESS_LINES_MAX])?;
         Ok(Ok(line))
+    }
+
+    /// The sum that would go over its cap with so much more, on a day, for a provider and a task.
+    fn used_up(&self, of: [&str; 3], more_micros: u64, caps: SpendingCaps) -> Result<Option<SpentUp>, StoreError> {
+        let [day, provider, task] = of;
+        let over = |spent: u64, cap: Option<u64>| cap.is_some_and(|cap| spent.saturating_add(more_micros) > cap);
+        if more_micros == 0 {
+            return Ok(None);
+        }
+        if over(self.egress_cost_of_day(day, "")?, caps.day) {
+            return Ok(Some(SpentUp::Day));
+        }
+        if over(self.egress_cost_of_day(day, provider)?, caps.provider) {
+            return Ok(Some(SpentUp::Provider));
+        }
+        let task_over = !task.is_empty() && over(self.egress_cost_of_task(task)?, caps.task);
+        Ok(task_over.then_some(SpentUp::Task))
+    }
+
+    /// Reserves more for a line, when no sum goes over its cap with it; else answers the sum that is used up, and the
+    /// provider and the task of the line. A line that is over, or gone, gets nothing more.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn egress_extend(&mut self, id: i64, more_micros: u64, caps: SpendingCaps) -> Result<Extended, StoreError> {
+        let found = self
+            .conn()
+            .prepare_cached("SELECT day, provider, task_id FROM egress WHERE id = ?1 AND state = 'open'")?
+            .query_row([id], |row| Ok((text(row, 0)?, text(row, 1)?, text(row, 2)?)))
+            .optional()?;
+        let Some((day, provider, task_id)) = found else { return Ok(Extended::Over) };
+        if let Some(which) = self.used_up([&day, &provider, &task_id], more_micros, caps)? {
+            return Ok(Extended::UsedUp { which, provider, task_id });
+        }
+        self.conn()
+            .prepare_cached("UPDATE egress SET reserved_micros = reserved_micros + ?2 WHERE id = ?1")?
+            .execute(params![id, count(more_micros)])?;
+        Ok(Extended::Reserved)
     }
 
     /// A line is over: what it cost in truth, and whether an answer came.

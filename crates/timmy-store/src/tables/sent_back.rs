@@ -46,15 +46,6 @@ impl Reader<'_> {
         Ok(statement.query_row(values, |row| row.get(0)).optional()?)
     }
 
-    /// Whether the task `id` is there because something was sent back: what its description tells of came from tools.
-    ///
-    /// # Errors
-    /// What the disk said.
-    pub fn is_sent_back(&self, id: TaskId) -> Result<bool, StoreError> {
-        let mut statement = self.conn().prepare_cached("SELECT 1 FROM sent_back WHERE task_id = ?1")?;
-        Ok(statement.exists([id.to_string()])?)
-    }
-
     /// The task that is still to do better what the task `of` came to, or its thing `artifact`.
     ///
     /// # Errors

@@ -38,12 +38,19 @@ fn with_writer(test: impl FnOnce(&mut Writer<'_>, &Connection)) {
     create::create(&path, &random, Timestamp::EPOCH).unwrap();
     let conn = create::open_writer(&path).unwrap();
     let signer = signing::settle(&conn, &path, &random, Timestamp::EPOCH).unwrap();
-    let shared =
-        Shared { head: watch::channel(0).0, stopped: Arc::default(), counters: Arc::default(), full: Arc::default() };
+    let shared = Shared {
+        path: path.clone(),
+        head: watch::channel(0).0,
+        stopped: Arc::default(),
+        counters: Arc::default(),
+        full: Arc::default(),
+    };
     let clock: Clock = Arc::new(|| Timestamp::from_micros(1_000_000));
     let tx = Tx::new(&conn, clock, random, Some(signer)).unwrap();
-    let mut writer = Writer { conn: &conn, tx, shared: &shared, waiting: Vec::new() };
+    let wal = WalCare::begin(&conn, path);
+    let mut writer = Writer { conn: &conn, tx, shared: &shared, waiting: Vec::new(), wal };
     test(&mut writer, &conn);
+    writer.wal.end();
     assert!(conn.is_autocommit(), "a transaction stayed open");
     let report = verify::chain(&conn, 1).unwrap();
     assert_eq!((report.bad, report.last_seq), (None, *shared.head.borrow()));
@@ -201,4 +208,20 @@ fn a_full_disk_refuses_what_does_not_fit_and_goes_on_when_there_is_room() {
         assert_eq!(seqs(got_d), acknowledged + 1..acknowledged + 2);
         assert_eq!(writer.shared.full.since(), None, "there is room again");
     });
+}
+
+#[test]
+fn a_crowd_waits_for_its_latecomers_and_few_leave_at_once() {
+    let micros = Duration::from_micros;
+    let rows = [
+        (0, micros(4_000), micros(0)),
+        (31, micros(4_000), micros(0)),
+        (32, micros(400), micros(50)),
+        (4_096, micros(800), micros(100)),
+        (32, micros(30_000), micros(200)),
+        (32, micros(0), micros(0)),
+    ];
+    for (commands, commit, expected) in rows {
+        assert_eq!(company_wait(commands, commit), expected, "{commands} {commit:?}");
+    }
 }

@@ -45,6 +45,20 @@ journey("a filter that makes no sense", {}, async (visitor) => {
   assert.ok(await page.locator("#q-problem").innerText(), "addresses of before are explained too");
 });
 
+// shows: dashboard: what is said while a list is empty stays as it is while time passes
+journey("nothing fits", {}, async (visitor) => {
+  const { page } = visitor;
+  await page.clock.install();
+  for (const where of ["/swarm/events?q=type:nothing.here", "/thinking?kept=1", "/talk"]) {
+    await visitor.go(where);
+    const empty = page.locator("[data-until]");
+    if (where.includes("nothing")) assert.equal(await empty.count(), 1);
+    const said = await empty.allInnerTexts();
+    await page.clock.runFor(3_000);
+    assert.deepEqual(await empty.allInnerTexts(), said, where);
+  }
+});
+
 // shows: dashboard: the histogram is walked by keyboard, each stretch narrows the list, and a span widens it again
 journey("the histogram", {}, async (visitor) => {
   const { page } = visitor;

@@ -33,10 +33,10 @@ journey("phone tabs", { size: "phone" }, async (visitor) => {
 // shows: dashboard: no page can be pushed sideways, down to 320 pixels
 journey("no sideways scroll", { size: "phone" }, async (visitor, house) => {
   const known = await things(house);
-  for (const width of [390, 320]) {
-    await visitor.page.setViewportSize({ width, height: 844 });
-    for (const { name, at } of [...PAGES, ...DOOR]) {
-      await visitor.go(at(known));
+  for (const { name, at } of [...PAGES, ...DOOR]) {
+    await visitor.go(at(known));
+    for (const width of [390, 320]) {
+      await visitor.page.setViewportSize({ width, height: 844 });
       assert.equal(await visitor.sideways(), null, `${name} at ${width}`);
     }
   }

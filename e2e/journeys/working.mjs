@@ -203,6 +203,33 @@ describe("with a model and tools", () => {
     await shop.house.api("POST", `/api/approvals/${(await question(third.id)).id}/reject`);
   });
 
+  WAYS.forEach((way, n) => {
+    // shows: dashboard: what a rule let run is undone from Home by a task, once, with and without JavaScript
+    journey("have it undone", way, async (visitor, page) => {
+      const folder = path.join(shop.folder, `undo-${n}`);
+      await mkdir(folder);
+      await shop.house.api("POST", "/api/rules", { tool: "write_file", folders: [folder] });
+      const made = await shop.ask(`Write by a rule ${n}`, writes(`undo-${n}/kept.md`));
+      await ended(made.id);
+      await visitor.go("/");
+      const ruled = page.getByRole("region", { name: "Done by your rules in the last day" });
+      const row = ruled.locator("li", { hasText: `undo-${n}/kept.md` });
+      await row.getByText("The new file can be removed.").waitFor();
+      await fine(visitor, "ruled-home", way);
+      await row.getByRole("button", { name: "Have it undone" }).click();
+      await page.getByRole("heading", { level: 1, name: /^Undo: / }).waitFor();
+      await page.getByText("The task is in the queue.").waitFor();
+      await fine(visitor, "undoing", way);
+      const undoing = await ended(new URL(page.url()).pathname.split("/").pop());
+      assert.equal(undoing.parent_task_id, made.id);
+      await visitor.go("/");
+      await row.getByRole("link", { name: "Undoing it" }).waitFor();
+      await row.getByText("Done", { exact: true }).waitFor();
+      assert.equal(await row.getByRole("button").count(), 0, "it is undone once");
+      await fine(visitor, "ruled-undone", way);
+    });
+  });
+
   // shows: approvals: five yeses suggest a rule; the owner sees what it would have answered and makes it
   journey("a rule is suggested", { size: "phone" }, async (visitor, page) => {
     for (let n = 1; n <= 5; n += 1) {

@@ -4,7 +4,7 @@
 //! They live in a folder of their own below `target/tools`; the versions stand in `xtask/peers.txt`. The tests find them
 //! through a variable, and say that they skip where it is not set.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 
@@ -13,7 +13,16 @@ use crate::{shell, venv};
 /// What is installed, with versions.
 const WANTED: &str = "xtask/peers.txt";
 /// The tests that need them: test program, and a part of their names.
-const TESTS: [(&str, &str); 2] = [("it", "peers::"), ("peer", "six_layouts")];
+const TESTS: [(&str, &str); 3] =
+    [("it", "peers::"), ("peer", "six_layouts"), ("peer", "models_that_make_vectors_only")];
+
+/// The Python that has the peers, where they can be installed.
+pub fn python(root: &Path) -> Option<PathBuf> {
+    match venv::ready(root, "peers", WANTED) {
+        Ok(Ok(folder)) => Some(folder.join("bin/python")),
+        Ok(Err(_)) | Err(_) => None,
+    }
+}
 
 /// Runs the tests with live peers; `false` when one failed.
 ///

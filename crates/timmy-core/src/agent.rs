@@ -5,6 +5,7 @@
 //! joins the queue with the policy.
 
 mod around;
+pub(crate) mod away;
 pub mod machine;
 mod own;
 pub mod profile;

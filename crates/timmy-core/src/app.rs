@@ -8,6 +8,7 @@ use timmy_domain::{NewEvent, Problem, Secret, Seq};
 use timmy_llm::Cascade;
 use timmy_store::Store;
 use timmy_tools::mcp::Hub;
+use timmy_tools::readings::Readings;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::worker::Agent;
@@ -114,6 +115,7 @@ impl App {
     pub fn new(parts: Parts) -> Self {
         let started_at = parts.clock.now();
         let telemetry = Telemetry::new(&parts.settings.telemetry, Arc::clone(&parts.clock), parts.chance.clone());
+        let readings = Readings::of(parts.store.path().to_owned());
         let ctx = Ctx::new(Inside {
             store: parts.store,
             cascade: parts.cascade,
@@ -127,6 +129,7 @@ impl App {
             reports: Reports::default(),
             faults: Faults::default(),
             meters: Meters::default(),
+            readings,
             telemetry,
             router_saved: std::sync::Mutex::default(),
             wishes: crate::models::Wishes::default(),

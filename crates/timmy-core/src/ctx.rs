@@ -7,6 +7,7 @@ use std::time::Duration;
 use timmy_domain::{NewEvent, Timestamp};
 use timmy_llm::Cascade;
 use timmy_store::Store;
+use timmy_tools::readings::Readings;
 use tokio_util::sync::CancellationToken;
 
 use crate::attention::Attention;
@@ -48,6 +49,8 @@ pub struct Inside {
     pub faults: Faults,
     /// What is counted.
     pub meters: Meters,
+    /// What was last read of the machine.
+    pub readings: Readings,
     /// Where traces go.
     pub telemetry: Telemetry,
     /// What was last written down of the models, so that the same is not written again.

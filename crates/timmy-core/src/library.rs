@@ -337,18 +337,16 @@ impl Library {
     /// beside, from the first time on that somebody asks.
     pub async fn measured(&self) -> (Measured, Speeds) {
         let folder = self.folder().parent().map(PathBuf::from).unwrap_or_default();
-        let speeds = self.meter.look(&self.ctx, folder.clone());
-        let measured = tokio::task::spawn_blocking(move || {
-            let machine = timmy_tools::machine::measure(&folder);
-            Measured {
-                memory_bytes: machine.memory_total_bytes.unwrap_or(0),
-                available_bytes: machine.memory_available_bytes.unwrap_or(0),
-                disk_free_bytes: machine.disk_free_bytes.unwrap_or(0),
-                disk_read_bytes_per_second: speeds.disk_read_bytes_per_second,
-                memory_read_bytes_per_second: speeds.memory_read_bytes_per_second,
-            }
-        });
-        (measured.await.unwrap_or_default(), speeds)
+        let speeds = self.meter.look(&self.ctx, folder);
+        let machine = self.ctx.readings.machine(self.ctx.now()).await;
+        let measured = Measured {
+            memory_bytes: machine.memory_total_bytes.unwrap_or(0),
+            available_bytes: machine.memory_available_bytes.unwrap_or(0),
+            disk_free_bytes: machine.disk_free_bytes.unwrap_or(0),
+            disk_read_bytes_per_second: speeds.disk_read_bytes_per_second,
+            memory_read_bytes_per_second: speeds.memory_read_bytes_per_second,
+        };
+        (measured, speeds)
     }
 
     /// The catalogue beside what this machine makes of it.

@@ -11,8 +11,8 @@ use timmy_domain::event::{
 };
 use timmy_domain::thought::Place;
 use timmy_domain::{Event, NewEvent, Problem, Timestamp};
-use timmy_llm::{Books, BoxFuture, Cascade, Change, Control, LOCAL_MS_MAX, Leaving, ProviderStatus, StoredModel};
-use timmy_store::{NewEgress, ProviderMetric, SpendingCaps, SpentUp, Store, StoreError};
+use timmy_llm::{Books, BoxFuture, Caps, Cascade, Change, Control, LOCAL_MS_MAX, Leaving, ProviderStatus, StoredModel};
+use timmy_store::{Extended, NewEgress, ProviderMetric, SpendingCaps, SpentUp, Store, StoreError};
 
 use crate::chance::Chance;
 use crate::ctx::Ctx;
@@ -87,15 +87,32 @@ impl Books for Ledger {
             let entered = self.0.write(move |tx| {
                 let entered = tx.egress_enter(&new, caps)?;
                 if let Err(which) = entered {
-                    tell_once(tx, &new, which)?;
+                    tell_once(tx, &new.provider, &new.task_id, which)?;
                 }
                 Ok(entered)
             });
             match entered.await {
                 Ok(Ok(line)) => Ok(line),
-                Ok(Err(SpentUp::Day)) => Err("the budget for models of this day is used up".to_owned()),
-                Ok(Err(SpentUp::Task)) => Err("the budget of this task is used up".to_owned()),
-                Ok(Err(SpentUp::Provider)) => Err("its budget of this day is used up".to_owned()),
+                Ok(Err(which)) => Err(used_up(which).to_owned()),
+                Err(error) => Err(format!("the ledger of what leaves cannot be written ({error})")),
+            }
+        })
+    }
+
+    fn extend<'a>(&'a self, line: i64, more_micros: u64, caps: Caps) -> BoxFuture<'a, Result<(), String>> {
+        let caps = SpendingCaps { day: caps.day, task: caps.task, provider: caps.provider };
+        Box::pin(async move {
+            let extended = self.0.write(move |tx| {
+                let extended = tx.egress_extend(line, more_micros, caps)?;
+                if let Extended::UsedUp { which, provider, task_id } = &extended {
+                    tell_once(tx, provider, task_id, *which)?;
+                }
+                Ok(extended)
+            });
+            match extended.await {
+                Ok(Extended::Reserved) => Ok(()),
+                Ok(Extended::UsedUp { which, .. }) => Err(used_up(which).to_owned()),
+                Ok(Extended::Over) => Err("its line in the ledger is over".to_owned()),
                 Err(error) => Err(format!("the ledger of what leaves cannot be written ({error})")),
             }
         })
@@ -112,20 +129,29 @@ impl Books for Ledger {
     }
 }
 
+/// Which budget is used up, as a clause.
+fn used_up(which: SpentUp) -> &'static str {
+    match which {
+        SpentUp::Day => "the budget for models of this day is used up",
+        SpentUp::Task => "the budget of this task is used up",
+        SpentUp::Provider => "its budget of this day is used up",
+    }
+}
+
 /// Says that a budget is used up, once for each day and budget.
-fn tell_once(tx: &mut timmy_store::Tx<'_>, new: &NewEgress, which: SpentUp) -> Result<(), StoreError> {
+fn tell_once(tx: &mut timmy_store::Tx<'_>, provider: &str, task: &str, which: SpentUp) -> Result<(), StoreError> {
     let budget = match which {
         SpentUp::Day => "day",
         SpentUp::Task => "task",
         SpentUp::Provider => "provider",
     };
     let key = format!("router.budget.{budget}");
-    let told = format!("{} {} {}", tx.now().to_utc().date(), new.provider, new.task_id);
+    let told = format!("{} {} {}", tx.now().to_utc().date(), provider, task);
     if tx.state(&key)?.as_deref() == Some(told.as_str()) {
         return Ok(());
     }
     tx.set_state(&key, &told)?;
-    let body = BudgetReached { provider: new.provider.clone(), budget: budget.to_owned() };
+    let body = BudgetReached { provider: provider.to_owned(), budget: budget.to_owned() };
     tx.append(NewEvent::new("router", body)).map(|_| ())
 }
 

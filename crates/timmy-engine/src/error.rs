@@ -15,7 +15,9 @@ pub enum EngineError {
         file_bytes: u64,
     },
     /// A layout of model this engine cannot run.
-    #[error("the architecture {0:?} is not supported; supported are llama, qwen2, qwen3, qwen3moe, gemma3 and phi3")]
+    #[error(
+        "the architecture {0:?} is not supported; supported are llama, qwen2, qwen3, qwen3moe, gemma3 and phi3, and for vectors bert and nomic-bert"
+    )]
     UnsupportedArchitecture(String),
     /// A way of storing numbers this engine cannot read.
     #[error("the quantisation {0} is not supported")]
@@ -23,13 +25,14 @@ pub enum EngineError {
     /// A way of cutting text into tokens this engine does not know.
     #[error("the tokenizer {0:?} is not supported")]
     UnsupportedTokenizer(String),
+    /// It was asked for words, and makes vectors of texts only.
+    #[error("this model turns texts into vectors and writes none; name another one with [engine] model")]
+    OnlyVectors,
     /// Something else in the file asks for what this engine does not do.
     #[error("the model file asks for {0}, which is not supported")]
     Unsupported(String),
     /// What is to run the model is an optional part that this program was built without.
-    #[error(
-        "llama.cpp is not built into this Timmy; build it with `--features engine-llama`, or set [engine] runner = \"auto\""
-    )]
+    #[error("llama.cpp is not built into this Timmy, and [engine] runner asks for it")]
     NotBuiltIn,
     /// The budget of memory is below what even streaming needs.
     #[error("the model needs at least {needed_bytes} bytes of memory, and {budget_bytes} are allowed")]

@@ -4,17 +4,17 @@
 //! reproducible, by this engine and by any other that reads the format.
 
 mod chance;
+mod vectors;
 mod words;
 mod write;
 
 use std::io::Write;
 
-use candle_core::quantized::{GgmlDType, QTensor};
-use candle_core::{Device, Tensor};
+use candle_core::quantized::GgmlDType;
 
 use crate::error::EngineError;
 use crate::shape::Architecture;
-use chance::Chance;
+pub use vectors::VectorFixture;
 use write::{Keys, Planned};
 
 /// A model to be made.
@@ -121,22 +121,12 @@ impl Fixture {
         let tensors = self.tensors(words.len());
         let keys = self.keys(&words);
         write::head(out, &keys, &tensors)?;
-        let mut chance = Chance::new(self.seed);
         let mut table = Vec::new();
-        for tensor in &tensors {
-            let mut numbers: Vec<f32> =
-                (0..tensor.count()).map(|_| tensor.middle + tensor.spread * chance.normal()).collect();
-            match tensor.name() {
-                EMBEDDINGS => table.clone_from(&numbers),
-                HEAD => lean(&mut numbers, &table, self.width),
-                _ => {}
-            }
-            let numbers = Tensor::from_vec(numbers, (tensor.rows, tensor.columns), &Device::Cpu)?;
-            let stored = QTensor::quantize(&numbers, tensor.kind)?;
-            write::padded(out, &stored.data()?)?;
-        }
-        out.flush()?;
-        Ok(())
+        write::weights(out, &tensors, self.seed, &mut |name, numbers| match name {
+            EMBEDDINGS => table.clone_from(numbers),
+            HEAD => lean(numbers, &table, self.width),
+            _ => {}
+        })
     }
 
     fn pieces(&self) -> bool {

@@ -9,6 +9,7 @@ pub mod calls;
 pub mod constrain;
 #[cfg(target_arch = "x86_64")]
 mod eight;
+mod encoder;
 pub mod error;
 mod experts;
 mod file;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::attention::Memory;
+use crate::encoder;
 use crate::error::EngineError;
 use crate::file::{ModelFile, Tensors, Through};
 use crate::gguf::Header;
@@ -57,7 +58,11 @@ pub struct Estimate {
 /// # Errors
 /// Each variant of [`EngineError`] that is about a file or about memory.
 pub fn load(options: &LoadOptions) -> Result<Box<dyn Model>, EngineError> {
-    let file = Arc::new(ModelFile::open(&options.path)?);
+    let file = ModelFile::open(&options.path)?;
+    if let Some(shape) = encoder::Shape::read(&file.header)? {
+        return encoder::load(file, shape, options);
+    }
+    let file = Arc::new(file);
     let shape = Shape::read(&file.header)?;
     let vocabulary = Vocabulary::read(&file.header)?;
     let context_tokens = context(&shape, options.context_length);
@@ -106,6 +111,9 @@ pub fn estimate(
     disk_bytes_per_second: f64,
 ) -> Result<Estimate, EngineError> {
     let file = ModelFile::open(path)?;
+    if let Some(shape) = encoder::Shape::read(&file.header)? {
+        return encoder::estimate(&file, &shape, memory_budget_bytes, context_length);
+    }
     let shape = Shape::read(&file.header)?;
     let context_bytes = context_bytes(&shape, context(&shape, context_length));
     let stages = stage_bytes(&file, &shape)?;
@@ -204,7 +212,8 @@ fn factors(tensors: &Tensors<'_>, shape: &Shape, context_tokens: usize) -> Resul
     }
 }
 
-fn pool(threads: usize) -> Result<Option<rayon::ThreadPool>, EngineError> {
+/// Threads for the arithmetic between the products; none for one.
+pub(crate) fn pool(threads: usize) -> Result<Option<rayon::ThreadPool>, EngineError> {
     if threads <= 1 {
         return Ok(None);
     }

@@ -48,6 +48,18 @@ pub(crate) fn norm(list: &mut [f32], weights: &[f32], epsilon: f32) {
     }
 }
 
+/// Brings a list to mean zero and variance one, scales it by its weights and moves it by `bias`. Ba, Kiros and Hinton,
+/// <https://arxiv.org/abs/1607.06450>.
+pub(crate) fn centre(list: &mut [f32], weights: &[f32], bias: &[f32], epsilon: f32) {
+    let count = list.len().max(1) as f32;
+    let mean = list.iter().sum::<f32>() / count;
+    list.iter_mut().for_each(|number| *number -= mean);
+    let scale = 1.0 / (dot(list, list) / count + epsilon).sqrt();
+    for ((number, weight), bias) in list.iter_mut().zip(weights).zip(bias) {
+        *number = *number * scale * weight + bias;
+    }
+}
+
 /// Turns scores into shares of one.
 pub(crate) fn shares(scores: &mut [f32]) {
     let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -102,6 +114,13 @@ mod tests {
         let mut list = vec![3.0; 40];
         norm(&mut list, &[1.0; 40], 0.0);
         assert!(list.iter().all(|number| (number - 1.0).abs() < 1e-6));
+    }
+
+    #[test]
+    fn a_centred_list_has_mean_zero_and_variance_one_before_it_is_scaled_and_moved() {
+        let mut list = [1.0, 3.0, 1.0, 3.0];
+        centre(&mut list, &[2.0; 4], &[10.0; 4], 0.0);
+        assert_eq!(list, [8.0, 12.0, 8.0, 12.0]);
     }
 
     #[test]

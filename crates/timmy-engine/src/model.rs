@@ -21,8 +21,8 @@ pub trait Model: Send {
     /// Tokens read and remembered.
     fn length(&self) -> usize;
 
-    /// Reads `tokens` from the beginning and gives the mean of the last hidden states, scaled to length one. Forgets
-    /// everything read before.
+    /// Reads `tokens` from the beginning and gives the mean of the last hidden states, or what a model that makes vectors
+    /// only is to take of them, scaled to length one. Forgets everything read before.
     ///
     /// # Errors
     /// As for [`Model::forward`].
@@ -43,7 +43,8 @@ pub trait Model: Send {
 pub struct ModelFacts {
     /// The name its maker gave it; empty where none is given. Text from outside.
     pub name: String,
-    /// Its layout: `llama`, `qwen2`, `qwen3`, `qwen3moe`, `gemma3` or `phi3`; with llama.cpp also others.
+    /// Its layout: `llama`, `qwen2`, `qwen3`, `qwen3moe`, `gemma3` or `phi3`, and for vectors
+    /// `bert` or `nomic-bert`; with llama.cpp also others.
     pub architecture: String,
     /// Tokens it was made to look back on.
     pub trained_context_tokens: usize,

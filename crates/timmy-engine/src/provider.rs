@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::ask::{Ask, CallMade};
 use crate::find::{Found, Places};
 use crate::generate::{Answer, Ended};
-use crate::runner::Runner;
+use crate::runner::{HINT_BUILD, Runner};
 use crate::settings::EngineSettings;
 use crate::weights::Weights;
 use crate::worker::words::Held;
@@ -36,6 +36,9 @@ pub struct EngineProvider {
     settings: EngineSettings,
     places: Places,
     keeper: Keeper,
+    /// Keeps the worker of the model that makes vectors only, where the owner names one: the two take turns otherwise,
+    /// and the large one is read anew each time.
+    vectors: Keeper,
     memory_bytes: u64,
     runner: Runner,
     weights: Weights,
@@ -63,7 +66,8 @@ impl EngineProvider {
             info: ProviderInfo { name: ENGINE_NAME.to_owned(), kind: "engine", place: Place::Local },
             settings: settings.clone(),
             places: parts.places,
-            keeper: Keeper::new(how, Duration::from_secs(settings.idle_unload_seconds)),
+            keeper: Keeper::new(how.clone(), Duration::from_secs(settings.idle_unload_seconds)),
+            vectors: Keeper::new(how, Duration::from_secs(settings.idle_unload_seconds)),
             memory_bytes,
             runner: Runner::of(&settings.runner),
             weights: Weights::default(),
@@ -91,7 +95,7 @@ impl EngineProvider {
     /// # Errors
     /// Why the worker does not say.
     pub async fn holds(&self, call: &Call) -> Result<Held, Failure> {
-        let found = self.look(None).await?;
+        let found = self.look(None, &self.settings.model).await?;
         let mut told = self.keeper.ask(self.wanted(&found), Work::Report)?;
         match within(call, call.deadline, Stage::Total, &mut told).await? {
             Told::Holds(held) => Ok(held),
@@ -99,11 +103,12 @@ impl EngineProvider {
         }
     }
 
-    fn no_model(&self) -> Failure {
+    fn no_model(&self, model: &str) -> Failure {
         let folder = self.places.models.display();
-        let model = self.settings.model.clone();
+        let model = model.to_owned();
         if !model.is_empty() {
-            let hint = format!("Put {model}.gguf into {folder}, or correct [engine] model in timmy.toml.");
+            let key = if model == self.settings.model { "model" } else { "embedding_model" };
+            let hint = format!("Put {model}.gguf into {folder}, or correct [engine] {key} in timmy.toml.");
             return Failure::NoModel { model, hint };
         }
         let hint = match self.places.of_ollama().first() {
@@ -124,21 +129,31 @@ impl EngineProvider {
         }
     }
 
-    fn built(&self) -> Result<(), Failure> {
-        self.runner.built().map_err(|error| Failure::Unsupported { what: error.to_string() })
+    /// The name of the model that makes vectors.
+    fn vector_model(&self) -> &str {
+        match self.settings.embedding_model.as_str() {
+            "" => &self.settings.model,
+            own => own,
+        }
     }
 
-    /// The file for a request that wishes for `wish`. A wish for what is not there is none.
-    async fn look(&self, wish: Option<&str>) -> Result<Found, Failure> {
+    fn built(&self) -> Result<(), Failure> {
+        self.runner
+            .built()
+            .map_err(|error| Failure::NotBuiltIn { what: error.to_string(), hint: HINT_BUILD.to_owned() })
+    }
+
+    /// The file for a request that wishes for `wish`, else `model`. A wish for what is not there is none.
+    async fn look(&self, wish: Option<&str>, model: &str) -> Result<Found, Failure> {
         self.built()?;
         // A folder may lie on a disk that sleeps.
-        let (places, settings, memory) = (self.places.clone(), self.settings.model.clone(), self.memory_bytes);
+        let (places, settings, memory) = (self.places.clone(), model.to_owned(), self.memory_bytes);
         let wish = wish.map(str::to_owned);
         let looked = tokio::task::spawn_blocking(move || {
             let wished = wish.and_then(|name| places.named(&name));
             wished.or_else(|| places.choose(&settings, memory))
         });
-        looked.await.ok().flatten().ok_or_else(|| self.no_model())
+        looked.await.ok().flatten().ok_or_else(|| self.no_model(model))
     }
 
     async fn ask(&self, request: &ChatRequest, call: &Call) -> Result<Completion, Failure> {
@@ -146,7 +161,7 @@ impl EngineProvider {
             return Err(Failure::Unsupported { what: "its models see no pictures".to_owned() });
         }
         let outbound = request.for_local();
-        let found = self.look(outbound.model()).await?;
+        let found = self.look(outbound.model(), &self.settings.model).await?;
         let ask = Ask::of(&outbound, self.seed.fetch_add(SEED_STEP, Ordering::Relaxed));
         let mut told = self.keeper.ask(self.wanted(&found), Work::Ask(Box::new(ask)))?;
         let mut deltas = Deltas::new(call.deltas.clone());
@@ -182,9 +197,10 @@ impl EngineProvider {
             let detail = format!("{} texts at once, over {TEXTS_MAX}", texts.len());
             return Err(Failure::BadRequest { status: 400, detail });
         }
-        let found = self.look(None).await?;
+        let keeper = if self.settings.embedding_model.is_empty() { &self.keeper } else { &self.vectors };
+        let found = self.look(None, self.vector_model()).await?;
         let words = texts.iter().map(|part| part.text.clone()).collect();
-        let mut told = self.keeper.ask(self.wanted(&found), Work::Embed(words))?;
+        let mut told = keeper.ask(self.wanted(&found), Work::Embed(words))?;
         loop {
             match within(call, call.deadline, Stage::Total, &mut told).await? {
                 Told::Alive => {}
@@ -276,7 +292,8 @@ impl Provider for EngineProvider {
             let timeout = Failure::Timeout { stage: Stage::Connect };
             let places = self.places.clone();
             let listed = tokio::task::spawn_blocking(move || [places.own(), places.elsewhere()].concat());
-            let usual = tokio::time::timeout(deadline, self.look(None)).await.unwrap_or(Err(timeout));
+            let usual =
+                tokio::time::timeout(deadline, self.look(None, &self.settings.model)).await.unwrap_or(Err(timeout));
             let mut models: Vec<String> =
                 listed.await.unwrap_or_default().into_iter().map(|model| model.name).collect();
             let usual = match usual {
@@ -287,7 +304,7 @@ impl Provider for EngineProvider {
             if !models.contains(&usual) {
                 models.insert(0, usual.clone());
             }
-            Ok(Health { models, version: None, model_in_use: usual })
+            Ok(Health { models, version: Some(self.runner.about().to_owned()), model_in_use: usual })
         })
     }
 }
@@ -299,7 +316,7 @@ impl Embedder for EngineProvider {
 
     /// The one that is set. Which one stands in for it, only a look at the disk tells.
     fn model(&self) -> String {
-        self.settings.model.clone()
+        self.vector_model().to_owned()
     }
 
     fn embed<'a>(&'a self, texts: &'a [Part], call: &'a Call) -> BoxFuture<'a, Result<Embeddings, Failure>> {

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use timmy_domain::model::running::{Way, Weighed};
+use timmy_domain::model::running::{By, Way, Weighed};
 
+use crate::encoder;
 use crate::error::EngineError;
 use crate::gguf::Header;
 use crate::load::{self, LoadOptions};
@@ -12,6 +13,8 @@ use crate::model::Model;
 
 /// Whether llama.cpp is built in.
 pub const HAS_LLAMA: bool = cfg!(feature = "engine-llama");
+/// What helps where it is not, and the setting asks for it.
+pub(crate) const HINT_BUILD: &str = "Set [engine] runner = \"auto\" in timmy.toml, or build Timmy from source with `cargo build --release --package timmy --features engine-llama`.";
 /// The words of the setting, see [`Runner::of`].
 pub(crate) const RUNNERS: &[&str] = &["auto", "own", "llama.cpp"];
 
@@ -41,6 +44,16 @@ impl Runner {
         }
     }
 
+    /// What runs models, for the owner: a clause without a verb.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Llama => "llama.cpp",
+            Self::Auto if HAS_LLAMA => "Timmy's own engine, and llama.cpp where that does not know the file",
+            Self::Auto | Self::Own => "Timmy's own engine",
+        }
+    }
+
     /// Whether it is built in.
     ///
     /// # Errors
@@ -57,7 +70,7 @@ impl Runner {
     /// # Errors
     /// As for [`load`](crate::load()), and [`EngineError::NotBuiltIn`].
     pub fn load(self, options: &LoadOptions) -> Result<Box<dyn Model>, EngineError> {
-        self.with(|| load::load(options), || llama(options))
+        self.for_file(&options.path).with(|| load::load(options), || llama(options))
     }
 
     /// Says what a load would mean, from the header alone.
@@ -65,7 +78,13 @@ impl Runner {
     /// # Errors
     /// As for [`Runner::load`].
     pub fn weigh(self, file: &Path, budget_bytes: u64, context: Option<usize>) -> Result<Weighed, EngineError> {
-        self.with(|| own_weight(file, budget_bytes, context), || mapped(file, budget_bytes))
+        self.for_file(file).with(|| own_weight(file, budget_bytes, context), || mapped(file, budget_bytes))
+    }
+
+    /// Models that make vectors only are run by this engine in any case: it knows how each of them makes its vector, and
+    /// llama.cpp has no words to give for them.
+    fn for_file(self, file: &Path) -> Self {
+        if self == Self::Llama && HAS_LLAMA && encoder::is_one(file) { Self::Own } else { self }
     }
 
     fn with<T>(
@@ -99,6 +118,7 @@ fn own_weight(file: &Path, budget_bytes: u64, context: Option<usize>) -> Result<
     let found = load::estimate(file, Some(budget_bytes), context, 0.0)?;
     let streams = found.bytes_read_per_token > 0;
     Ok(Weighed {
+        by: By::Own,
         way: if streams { Way::Streamed } else { Way::Resident },
         budget_bytes,
         needed_bytes: found.needed_bytes,
@@ -117,6 +137,7 @@ fn mapped(file: &Path, budget_bytes: u64) -> Result<Weighed, EngineError> {
     let layers = header.text("general.architecture").and_then(|name| header.count(&format!("{name}.block_count")));
     let layers = layers.unwrap_or(0) as u64;
     Ok(Weighed {
+        by: By::Llama,
         way,
         budget_bytes,
         needed_bytes: BESIDE_BYTES,

@@ -10,6 +10,9 @@ settings! {
         /// The model: a name in the folder for models, the path of a GGUF file, or one that Ollama keeps, such as
         /// "llama3.1:8b". Empty takes the largest in the folder for models that fits into memory.
         model: String = String::new(), BytesMax(4_096);
+        /// The model that makes vectors of texts, named in the same way; one that makes nothing else, such as MiniLM, BGE or
+        /// Nomic Embed, does it best. It runs in a worker of its own. Empty leaves that to the model above.
+        embedding_model: String = String::new(), BytesMax(4_096);
         /// What runs models: `own` is the engine of the house, `llama.cpp` the other one where it is built in, and `auto`
         /// takes the other one only for files that the engine of the house does not know.
         runner: String = "auto".to_owned(), OneOf(RUNNERS);

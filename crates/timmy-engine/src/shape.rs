@@ -135,7 +135,7 @@ impl Shape {
     pub fn read(header: &Header) -> Result<Self, EngineError> {
         let name = header.text("general.architecture").ok_or_else(|| missing("general.architecture"))?;
         let architecture = Architecture::of(name)?;
-        let keys = Keys { header, prefix: name };
+        let keys = Keys::new(header, name);
         let layers = keys.within("block_count", 1, LAYERS_MAX)?;
         let width = keys.within("embedding_length", 1, WIDTH_MAX)?;
         let heads = keys.within("attention.head_count", 1, HEADS_MAX)?;
@@ -203,9 +203,16 @@ impl Shape {
     }
 }
 
-struct Keys<'a> {
+/// The numbers of a layout, by their names behind its own.
+pub(crate) struct Keys<'a> {
     header: &'a Header,
     prefix: &'a str,
+}
+
+impl<'a> Keys<'a> {
+    pub(crate) fn new(header: &'a Header, prefix: &'a str) -> Self {
+        Self { header, prefix }
+    }
 }
 
 impl Keys<'_> {
@@ -213,15 +220,16 @@ impl Keys<'_> {
         self.header.metadata.get(&format!("{}.{key}", self.prefix))
     }
 
-    fn count(&self, key: &str) -> Option<usize> {
+    pub(crate) fn count(&self, key: &str) -> Option<usize> {
         self.value(key).and_then(Value::as_u64).and_then(|count| usize::try_from(count).ok())
     }
 
-    fn number(&self, key: &str) -> Option<f32> {
+    pub(crate) fn number(&self, key: &str) -> Option<f32> {
         self.value(key).and_then(Value::as_f32)
     }
 
-    fn within(&self, key: &str, least: usize, most: usize) -> Result<usize, EngineError> {
+    /// A whole number within bounds.
+    pub(crate) fn within(&self, key: &str, least: usize, most: usize) -> Result<usize, EngineError> {
         if self.value(key).is_some_and(|value| value.as_wholes().is_some()) {
             return Err(EngineError::Unsupported(format!("a different {key} in each layer")));
         }
@@ -237,7 +245,8 @@ impl Keys<'_> {
     }
 }
 
-fn turning(keys: &Keys<'_>, key_width: usize) -> Result<Turning, EngineError> {
+/// How positions turn a head of this width.
+pub(crate) fn turning(keys: &Keys<'_>, key_width: usize) -> Result<Turning, EngineError> {
     let width = keys.within_or("rope.dimension_count", key_width, 1, key_width)?;
     if !width.is_multiple_of(2) {
         return Err(EngineError::Corrupt(format!("{width} numbers of a head cannot be turned in pairs")));

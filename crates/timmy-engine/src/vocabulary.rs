@@ -3,6 +3,7 @@
 mod byte_letters;
 mod merges;
 mod pieces;
+mod wordpieces;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use crate::error::EngineError;
 use crate::gguf::{Header, Value};
 use merges::Merges;
 use pieces::Pieces;
+use wordpieces::WordPieces;
 
 /// Most tokens of a vocabulary.
 pub const TOKENS_MAX: usize = 2 << 20;
@@ -60,6 +62,7 @@ struct Inner {
 enum Cutter {
     Merges(Box<Merges>),
     Pieces(Pieces),
+    Words(Box<WordPieces>),
 }
 
 impl Vocabulary {
@@ -82,6 +85,7 @@ impl Vocabulary {
         let cutter = match model {
             "gpt2" => Cutter::Merges(Box::new(Merges::read(header, tokens)?)),
             "llama" => Cutter::Pieces(Pieces::read(header, tokens)?),
+            "bert" => Cutter::Words(Box::new(WordPieces::read(header, tokens, &|token| kind(token) != 1)?)),
             other => return Err(EngineError::UnsupportedTokenizer(other.chars().take(64).collect())),
         };
         let by_letters = matches!(cutter, Cutter::Merges(_));
@@ -92,10 +96,13 @@ impl Vocabulary {
             control,
             marks: HashMap::new(),
             mark_lengths: HashMap::new(),
-            bos: named(header, "bos_token_id", tokens.len()),
+            bos: match &cutter {
+                Cutter::Words(words) => Some(words.first),
+                Cutter::Merges(_) | Cutter::Pieces(_) => named(header, "bos_token_id", tokens.len()),
+            },
             adds_bos: header.flag("tokenizer.ggml.add_bos_token").unwrap_or(match &cutter {
                 Cutter::Merges(merges) => merges.adds_bos(),
-                Cutter::Pieces(_) => true,
+                Cutter::Pieces(_) | Cutter::Words(_) => true,
             }),
             end: ends(header, tokens, &kind),
             cutter,
@@ -186,6 +193,14 @@ impl Vocabulary {
         self.0.adds_bos && self.0.bos.is_some()
     }
 
+    /// The token that each text ends with, in a vocabulary of words and their parts.
+    pub(crate) fn separator(&self) -> Option<u32> {
+        match &self.0.cutter {
+            Cutter::Words(words) => Some(words.separator),
+            Cutter::Merges(_) | Cutter::Pieces(_) => None,
+        }
+    }
+
     /// Tokens that end an answer.
     #[must_use]
     pub fn end(&self) -> Vec<u32> {
@@ -219,6 +234,7 @@ impl Inner {
         }
         match &self.cutter {
             Cutter::Merges(merges) => merges.cut(text, tokens),
+            Cutter::Words(words) => words.cut(text, tokens),
             Cutter::Pieces(pieces) => {
                 pieces.cut(text, after_mark, tokens);
                 Ok(())

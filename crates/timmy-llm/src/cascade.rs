@@ -37,6 +37,7 @@ pub mod breaker;
 mod cache;
 mod climb;
 mod embed;
+mod errand;
 mod error;
 mod figures;
 mod known;
@@ -50,6 +51,7 @@ pub mod record;
 mod rules;
 
 pub use embed::Embedded;
+pub use errand::{Errand, LOOK, PULL};
 pub use error::CascadeError;
 pub use figures::ProviderFigures;
 pub use known::{ModelStatus, StoredModel};
@@ -304,12 +306,11 @@ impl Cascade {
 
     /// Asks every provider whether it is there, all at once, `each` within its time, and tells which came or went
     /// since the last look. Reflex is always there and never told; one elsewhere is not looked for while everything
-    /// stays here.
+    /// stays here, and else stands in the books.
     pub async fn probe_all(&self, each: Duration) -> Vec<ProbeChange> {
         let inner = &*self.0;
-        let may = |m: &&Member| !m.is_reflex() && (m.place() != Place::Remote || inner.mode.leave(inner.now()).is_ok());
-        let asked = inner.members.iter().filter(may);
-        let looks = asked.map(|member| async move { member.looked(member.provider().probe(each).await) });
+        let asked = inner.members.iter().filter(|m| !m.is_reflex());
+        let looks = asked.map(|member| async move { member.looked(inner.look(member, each).await?) });
         futures_util::future::join_all(looks).await.into_iter().flatten().collect()
     }
 

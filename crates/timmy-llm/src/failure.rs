@@ -109,6 +109,14 @@ pub enum Failure {
         /// What it cannot do.
         what: String,
     },
+    /// What would do it is an optional part that this program was built without.
+    #[error("{what}")]
+    NotBuiltIn {
+        /// What is missing.
+        what: String,
+        /// How to get it, or to do without.
+        hint: String,
+    },
     /// It had to call a tool and called none.
     #[error("it called no tool, although it had to")]
     ToolNotCalled,
@@ -124,10 +132,12 @@ pub enum Failure {
         /// Which budget is used up.
         what: String,
     },
-    /// A connection that was kept from an earlier call ended before the answer began. Whether the request was read,
-    /// nobody can say.
-    #[error("it closed the connection before it answered")]
-    HungUp,
+    /// Its answer cost more than was set aside for it, and no budget has more.
+    #[error("the answer was broken off, because {what}")]
+    SpentUp {
+        /// Which budget is used up.
+        what: String,
+    },
     /// Another provider had its first word earlier.
     #[error("another one was faster")]
     Outrun,
@@ -183,10 +193,11 @@ impl Failure {
             Self::Privacy { .. } => "privacy",
             Self::NothingToSay => "nothing_to_say",
             Self::Unsupported { .. } => "unsupported",
+            Self::NotBuiltIn { .. } => "not_built_in",
             Self::ToolNotCalled => "tool_not_called",
             Self::Resting { .. } => "resting",
             Self::Budget { .. } => "budget",
-            Self::HungUp => "hung_up",
+            Self::SpentUp { .. } => "spent_up",
             Self::Outrun => "outrun",
             Self::Cancelled => "cancelled",
         }
@@ -208,7 +219,7 @@ impl Failure {
             Self::ServerError { .. } | Self::ServerFault { .. } => "Look into the log of the model server.",
             Self::Malformed { .. } => "Check that the url in timmy.toml leads to a model server of this kind.",
             Self::TooLarge { .. } => "Ask for a shorter answer.",
-            Self::NoModel { hint, .. } => hint,
+            Self::NoModel { hint, .. } | Self::NotBuiltIn { hint, .. } => hint,
             Self::Privacy { .. } => "Start a model on this machine; [privacy] in timmy.toml says what may leave it.",
             Self::NothingToSay => "Nothing needs to be done.",
             Self::Unsupported { .. } => "Use another model.",
@@ -216,8 +227,9 @@ impl Failure {
             Self::Resting { .. } => {
                 "Wait a little, or bring it back: timmy router reset NAME, or timmy router enable NAME when it was switched off."
             }
-            Self::Budget { .. } => "Use a model on this machine, or raise the budgets in [cascade] of timmy.toml.",
-            Self::HungUp => "Ask again.",
+            Self::Budget { .. } | Self::SpentUp { .. } => {
+                "Use a model on this machine, or raise the budgets in [cascade] of timmy.toml."
+            }
             Self::Outrun => "Nothing needs to be done.",
             Self::Cancelled => "Ask again.",
         };
@@ -251,10 +263,11 @@ mod tests {
             Failure::Privacy { what: what() },
             Failure::NothingToSay,
             Failure::Unsupported { what: what() },
+            Failure::NotBuiltIn { what: what(), hint: "Build it.".to_owned() },
             Failure::ToolNotCalled,
             Failure::Resting { what: what() },
             Failure::Budget { what: what() },
-            Failure::HungUp,
+            Failure::SpentUp { what: what() },
             Failure::Outrun,
             Failure::Cancelled,
         ]);

@@ -21,8 +21,8 @@ pub use cascade::money::{Books, Caps, Leaving};
 pub use cascade::recent::Recent;
 pub use cascade::record::{Recorder, Replay};
 pub use cascade::{
-    Answer, Attempt, Cascade, CascadeError, CascadeSettings, Change, Control, Embedded, LOCAL_MS_MAX, ModelStatus,
-    ProbeChange, ProviderFigures, ProviderState, ProviderStatus, Rules, StoredModel,
+    Answer, Attempt, Cascade, CascadeError, CascadeSettings, Change, Control, Embedded, Errand, LOCAL_MS_MAX, LOOK,
+    ModelStatus, PULL, ProbeChange, ProviderFigures, ProviderState, ProviderStatus, Rules, StoredModel,
 };
 pub use failure::{Failure, Stage};
 pub use files::ModelFiles;

@@ -125,7 +125,7 @@ pub struct Completion {
 pub struct Health {
     /// The models it offers.
     pub models: Vec<String>,
-    /// Its version, where it tells.
+    /// Its version, where it tells; of the engine, what runs its models.
     pub version: Option<String>,
     /// The model it would use now. Differs from the configured one when that one is not installed.
     pub model_in_use: String,

@@ -340,7 +340,6 @@ impl Wire {
         match lost {
             Lost::Late => Failure::Timeout { stage: Stage::Connect },
             Lost::Unreached(error) => self.unreached(&error),
-            Lost::HungUp => Failure::HungUp,
             Lost::Broken(error) => {
                 let innermost = innermost(&error);
                 innermost.downcast_ref().map_or_else(|| self.no_http(innermost), |error| self.unreached(error))

@@ -142,23 +142,28 @@ impl Engine {
 
     /// Waits until at least `count` thoughts are stored, and gives them, oldest first (at most 1,000).
     pub async fn wait_for_thoughts(&self, count: usize) -> Vec<Thought> {
+        self.wait_for_thought(count).await;
+        let query = ThoughtQuery { limit: 1_000, ..ThoughtQuery::default() };
+        let mut thoughts = self.app.ctx.store.read(move |r| r.thoughts(&query)).await.expect("the thoughts read");
+        thoughts.reverse();
+        thoughts
+    }
+
+    /// Waits until at least `count` thoughts are stored.
+    pub async fn wait_for_thought(&self, count: usize) {
         let mut head = self.app.ctx.store.head();
         let waiting = async {
             loop {
                 head.borrow_and_update();
-                let query = ThoughtQuery { limit: 1_000, ..ThoughtQuery::default() };
                 let stored = self.app.ctx.store.read(|r| r.thought_count()).await.expect("the thoughts count");
                 if usize::try_from(stored).unwrap_or(0) >= count {
-                    let mut thoughts =
-                        self.app.ctx.store.read(move |r| r.thoughts(&query)).await.expect("the thoughts read");
-                    thoughts.reverse();
-                    return thoughts;
+                    return;
                 }
                 head.changed().await.expect("the store lives");
             }
         };
         let patience = Duration::from_secs(PATIENCE_SECONDS);
-        tokio::time::timeout(patience, waiting).await.unwrap_or_else(|_| in_vain(&format!("{count} thoughts")))
+        tokio::time::timeout(patience, waiting).await.unwrap_or_else(|_| in_vain(&format!("{count} thoughts")));
     }
 
     /// Turns the clock on by `step`, again and again, until at least `count` events match `pattern`. For things that

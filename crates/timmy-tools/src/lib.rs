@@ -12,6 +12,7 @@ pub mod machine;
 pub mod mcp;
 pub mod mind;
 pub mod process;
+pub mod readings;
 pub mod sandbox;
 pub mod tool;
 pub mod tools;

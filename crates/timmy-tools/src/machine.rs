@@ -109,6 +109,15 @@ pub fn measure(path: &Path) -> Machine {
     }
 }
 
+/// Load of the last minute for each processor this process may use; `None` where the system does not tell. Reads far less
+/// than [`measure`].
+#[must_use]
+pub fn load_per_core() -> Option<f64> {
+    let [minute, ..] = load(&fs::read_to_string("/proc/loadavg").ok()?)?;
+    let cores = u32::try_from(thread::available_parallelism().ok()?.get()).ok()?;
+    Some(minute / f64::from(cores))
+}
+
 /// What this user may still write to the disk that holds `path`, in bytes.
 #[must_use]
 pub fn disk_free_bytes(path: &Path) -> Option<u64> {

@@ -18,6 +18,9 @@ use crate::pages;
 use crate::sheet::Sheet;
 use crate::web::Web;
 
+/// Headers a page leaves with, and some more.
+const PAGE_HEADERS_MAX: usize = 24;
+
 /// A refusal on its way out. It leaves as JSON; the door draws it as a page for a browser.
 #[derive(Clone, Debug)]
 pub struct Refusal(pub Problem);
@@ -148,6 +151,8 @@ pub fn page_with(status: StatusCode, template: &impl Template) -> Answer {
         Problem::unavailable("page_failed", format!("The page could not be drawn: {error}."), "Load it again.")
     })?;
     let mut response = (status, Html(sheet.into_bytes())).into_response();
+    // Room for all that is added on the way out, at once: growing in steps moved the headers three times.
+    response.headers_mut().reserve(PAGE_HEADERS_MAX);
     response.extensions_mut().insert(Rendered(began.elapsed()));
     Ok(response)
 }

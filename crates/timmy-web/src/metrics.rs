@@ -23,8 +23,8 @@ use text::Text;
 
 /// `GET /metrics`.
 pub async fn metrics(State(web): State<Web>, _: Visit) -> Answer {
-    let usage = tokio::task::spawn_blocking(timmy_tools::usage::measure).await.unwrap_or_default();
-    let machine = crate::pages::health::measure(&web).await;
+    let (readings, now) = (&web.app.ctx.readings, web.app.ctx.now());
+    let (usage, machine) = (readings.usage(now).await, readings.machine(now).await);
     let mut text = Text::default();
     process(&mut text, &web, &usage);
     text.sample(f::SANDBOX, &[], timmy_tools::sandbox::fence().await.tier.number());

@@ -42,6 +42,7 @@ pub mod steer;
 pub mod talk;
 pub mod tasks;
 pub mod thinking;
+pub mod undo;
 pub mod watch;
 
 /// What every page needs from the store.

@@ -138,6 +138,7 @@ table! {
     Owner "/tasks/rows" { GET pages::tasks::rows }
     Owner "/tasks/new" { POST pages::tasks::act::make }
     Owner "/tasks/bulk" { POST pages::tasks::act::bulk }
+    Owner "/tasks/undo" { POST pages::undo::undo }
     Owner "/tasks/{id}" { GET pages::tasks::one::task }
     Owner "/tasks/{id}/part" { GET pages::tasks::one::fragment }
     Owner "/tasks/{id}/approve" { POST pages::tasks::act::approve }

@@ -120,8 +120,8 @@
     else $("#sheet")?.showPopover?.();
   });
 
-  /* Elapsed time of what runs. */
-  setInterval(() => {
+  /* Elapsed time of what runs, and what is left until something. */
+  const tick = () => {
     for (const el of $$("[data-elapsed]")) {
       const since = el.getAttribute("datetime") || el.closest("[data-since]")?.dataset.since;
       const s = Math.max(0, Math.round((Date.now() - Date.parse(since)) / 1000));
@@ -132,10 +132,13 @@
       const s = Math.max(0, Math.ceil((el.until - Date.now()) / 1000));
       if (s) el.textContent = `${s} s`; else el.closest("p").textContent = "Very risky. A yes counts now.";
     }
-    for (const el of $$("[data-until]")) {
+    // What is said while a list is empty bears the same name, for the list that ends it.
+    for (const el of $$(".num[data-until]")) {
       const s = Math.max(0, Math.round((Date.parse(el.dataset.until) - Date.now()) / 1000));
       const min = Math.floor(s / 60);
-      el.textContent = s < 60 ? `, in ${s} s` : min < 60 ? `, in ${min} min ${s % 60} s` : `, in ${Math.floor(min / 60)} h ${min % 60} min`;
+      el.textContent = !s ? ", any moment now" : s < 60 ? `, in ${s} s` : min < 60 ? `, in ${min} min ${s % 60} s` : `, in ${Math.floor(min / 60)} h ${min % 60} min`;
     }
-  }, 1000);
+  };
+  tick();
+  setInterval(tick, 1000);
 })();

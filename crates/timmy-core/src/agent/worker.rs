@@ -26,7 +26,7 @@ use tokio::time::Instant;
 
 use super::machine::{Call, Effect, Ended, Phase, Reply, Run};
 use super::profile::{self, Profile};
-use super::{around, own, prompt};
+use super::{around, away, own, prompt};
 use crate::chance::hex;
 use crate::clock::BoxFuture;
 use crate::ctx::Ctx;
@@ -131,13 +131,10 @@ impl Agent {
 
     async fn load(&self, task: &Task) -> Result<(Run, bool), StoreError> {
         let (id, parent) = (task.id, task.parent_task_id);
-        let read = self
-            .ctx
-            .store
-            .read(move |r| Ok((r.run_state(id)?, parent.map(|id| r.run_state(id)).transpose()?, r.is_sent_back(id)?)));
-        let (own, parent, sent_back) = read.await?;
-        // What was sent back tells of what another run read.
-        let own_words = task.created_by == Actor::Owner.to_string() && !sent_back;
+        // What is sent back, and what is to be undone, tells of what another run read.
+        let own_words = task.created_by == Actor::Owner.to_string() && parent.is_none();
+        let read = self.ctx.store.read(move |r| Ok((r.run_state(id)?, parent.map(|id| r.run_state(id)).transpose()?)));
+        let (own, parent) = read.await?;
         let run = |text: Option<String>| text.and_then(|text| serde_json::from_str::<Run>(&text).ok());
         // A run of another version begins anew; what it did is in the log.
         Ok(run(own).map_or_else(
@@ -300,6 +297,10 @@ impl Agent {
             Ok(plan) => plan,
             Err(error) => return Ok(refusal(job, &call.tool, &words(&error))),
         };
+        if let Err(why) = away::may(&self.ctx, &plan) {
+            // Nobody is asked about what is not done anyway.
+            return Ok(refusal(job, &call.tool, &not_now(&why)));
+        }
         let around = around::look(&plan, &self.home, self.user_home.as_deref(), &grants).await;
         let subject = Subject::task(job.taken.task.id.to_string());
         Ok(match self.policy.permit(&plan, around, subject, Some(job.taken.task.seq)).await {
@@ -358,6 +359,10 @@ impl Agent {
     }
 
     async fn use_tool(&self, job: &Job, plan: &Plan) -> Performed {
+        let errand = match away::leave(&self.ctx, plan, &job.taken.task.id.to_string()).await {
+            Ok(errand) => errand,
+            Err(why) => return Ok(refusal(job, &plan.tool, &not_now(&why))),
+        };
         let called = ToolCalled { tool: plan.tool.clone(), plan_hash: plan.hash() };
         // What cannot be written down is not done.
         let told = self.ctx.store.append(vec![of_task(job, called.into())]).await;
@@ -370,7 +375,7 @@ impl Agent {
             offsets: Arc::new(move |at| clock.offset_at(at)),
             time: Duration::from_secs(TOOL_SECONDS),
         };
-        Ok(match self.tools().run(plan, &running).await {
+        Ok(match away::within(&self.ctx, errand, self.tools().run(plan, &running)).await {
             Ok(told) => {
                 let receipt = Receipt::of(job, plan, &told);
                 let reply = Reply::Did { text: told.text, evidence: told.evidence, taint: told.taint, well: true };
@@ -506,6 +511,11 @@ fn refusal(job: &Job, tool: &str, why: &str) -> (Reply, Receipt) {
     let failed = ToolFailed { tool: cut(tool, 64), plan_hash: None, reason: cut(why, 500) };
     let receipt = Receipt::failed(job, failed);
     (Reply::Refused(why.to_owned()), receipt)
+}
+
+/// Why a tool that leaves this machine is not used, as the model and the log read it.
+fn not_now(why: &timmy_llm::Failure) -> String {
+    format!("This tool was {why}. Do without it.")
 }
 
 fn of_task(job: &Job, body: timmy_domain::Event) -> NewEvent {

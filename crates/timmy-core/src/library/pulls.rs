@@ -231,13 +231,14 @@ impl Pulls {
                 biased;
                 () = cancel.cancelled() => Err(PullFailure::Cancelled),
                 turn = self.turns.acquire() => match turn {
+                    Ok(_turn) if leave.is_some() => self.fetch_from_elsewhere(&order, &cancel).await,
                     Ok(_turn) => self.fetch(&order, &cancel).await,
                     Err(_) => Err(PullFailure::Cancelled),
                 },
             }
         };
         let staying = async {
-            match leave {
+            match &leave {
                 Some(leave) => leave.cancelled().await,
                 None => std::future::pending().await,
             }
@@ -249,11 +250,16 @@ impl Pulls {
             fetched = fetching => fetched,
             () = staying => Err(PullFailure::Cancelled),
         };
+        // It was not the owner's word about this pull that ended it.
+        let stayed = leave.is_some_and(|leave| leave.is_cancelled())
+            && fetched == Err(PullFailure::Cancelled)
+            && self.get(&order.name).is_none_or(|pull| pull.state != PullState::Stopping);
+        let fetched = if stayed { Err(self.stayed()) } else { fetched };
         let installed = match fetched {
             Ok(fetched) => self.install(&order, &fetched).await.map_err(|p| (p.message, p.hint)),
             Err(failure) => Err((failure.to_string(), hint(&failure, order.checksum_known()).to_owned())),
         };
-        let stopped = cancel.is_cancelled();
+        let stopped = cancel.is_cancelled() && !stayed;
         let (why, hint) = match installed {
             Ok(sha256) => {
                 self.set(&order.name, |pull| {
@@ -271,6 +277,24 @@ impl Pulls {
             pull.state = if stopped { PullState::Cancelled } else { PullState::Failed };
             (pull.why, pull.hint, pull.bytes_here) = (why, hint, bytes_here);
         });
+    }
+
+    /// Why nothing comes from elsewhere now.
+    fn stayed(&self) -> PullFailure {
+        let why = self.ctx.cascade.leave().err().map(|why| why.to_string());
+        PullFailure::Stays {
+            what: why.unwrap_or_else(|| "not fetched, because all had to stay here meanwhile".to_owned()),
+        }
+    }
+
+    /// The same with a line in the ledger of what leaves: the address is told to whoever has the file.
+    async fn fetch_from_elsewhere(&self, order: &Order, cancel: &CancellationToken) -> Result<Fetched, PullFailure> {
+        let bytes = order.wanted.url.len() as u64;
+        let errand = self.ctx.cascade.fetches(&order.name, &order.host(), bytes).await;
+        let errand = errand.map_err(|why| PullFailure::Stays { what: why.to_string() })?;
+        let fetched = self.fetch(order, cancel).await;
+        self.ctx.cascade.back(&errand, fetched.is_ok());
+        fetched
     }
 
     async fn fetch(&self, order: &Order, cancel: &CancellationToken) -> Result<Fetched, PullFailure> {

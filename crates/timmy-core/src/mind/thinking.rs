@@ -237,7 +237,8 @@ impl Thinking {
         });
         let (paused, spent, last_two, task) = read.await?;
         let settings = &ctx.settings.thinking;
-        let load = if settings.adaptive_rest { load_per_core(&ctx.mind_dir).await } else { 0.0 };
+        // 0 where the machine cannot tell.
+        let load = if settings.adaptive_rest { ctx.readings.load_per_core(now).await.unwrap_or(0.0) } else { 0.0 };
         // The clock may have been set back; what lies in the future then happened just now.
         self.memory(|m| {
             m.last_try = m.last_try.map(|at| at.min(now));
@@ -293,18 +294,6 @@ fn worth_a_thought(event: &Event) -> bool {
         Event::Observed(seen) => seen.kind == timmy_domain::observation::ObservationKind::Survey,
         Event::ProviderUp(_) => true,
         _ => false,
-    }
-}
-
-/// Load of the last minute divided by the number of processors; 0 when the machine cannot tell.
-async fn load_per_core(dir: &std::path::Path) -> f64 {
-    let dir = dir.to_owned();
-    let measured = tokio::task::spawn_blocking(move || timmy_tools::machine::measure(&dir)).await;
-    let Ok(machine) = measured else { return 0.0 };
-    let cores = machine.cores.and_then(|c| u32::try_from(c).ok()).filter(|c| *c > 0);
-    match (machine.load, cores) {
-        (Some(load), Some(cores)) => load[0] / f64::from(cores),
-        _ => 0.0,
     }
 }
 

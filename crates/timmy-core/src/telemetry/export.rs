@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use timmy_domain::text::{cut, one_line};
 use timmy_tools::collector::{Collector, Posted};
+use tokio_util::sync::CancellationToken;
 
 use super::{Inside, Span, Telemetry, otlp};
+use crate::agent::away::is_here;
 use crate::ctx::Ctx;
 use crate::fault::Fault;
 use crate::report::PartKind;
@@ -68,11 +70,25 @@ async fn carry(ctx: Ctx, inside: Arc<Inside>) -> Result<(), Fault> {
             }
         }
     }
-    if let Some(batch) = next(&inside) {
+    if let Some(batch) = next(&inside).filter(|_| leave(&ctx, &collector).is_some()) {
         let posted = collector.post(body(&ctx, &batch), Duration::from_secs(LAST_POST_SECONDS)).await;
         settle(&inside, &batch, &posted);
     }
     Ok(())
+}
+
+/// Leave to send to the collector, until the token is cancelled. None to one elsewhere while everything stays on this
+/// machine: what would have been sent then is dropped.
+fn leave(ctx: &Ctx, collector: &Collector) -> Option<CancellationToken> {
+    if is_here(&collector.shown()) {
+        return Some(CancellationToken::new());
+    }
+    let leave = ctx.cascade.leave();
+    if leave.is_err() {
+        let words = format!("sends nothing to {} while everything stays on this machine", collector.shown());
+        ctx.reports.note(PART, PartKind::Component, ctx.now(), words);
+    }
+    leave.ok()
 }
 
 /// The spans that travel next.
@@ -92,9 +108,12 @@ fn body(ctx: &Ctx, batch: &[Span]) -> Vec<u8> {
 async fn deliver(ctx: &Ctx, inside: &Inside, collector: &Collector, batch: &[Span]) -> bool {
     let body = body(ctx, batch);
     for tried in 1..=TRIES_MAX {
+        let Some(leave) = leave(ctx, collector) else { break };
         let posted = tokio::select! {
-            posted = collector.post(body.clone(), Duration::from_secs(POST_SECONDS)) => posted,
+            biased;
             () = ctx.stop.cancelled() => return false,
+            () = leave.cancelled() => break,
+            posted = collector.post(body.clone(), Duration::from_secs(POST_SECONDS)) => posted,
         };
         let (why, wait) = match &posted {
             Posted::Taken { .. } => {

@@ -8,10 +8,11 @@ use timmy_domain::event::{LoginEnded, LoginFailed, LoginSucceeded, TokenCreated,
 use timmy_domain::problem::Kind;
 use timmy_domain::text::plural;
 use timmy_domain::{Actor, NewEvent, Problem, Secret};
-use timmy_store::{StoreError, TokenRow, Tx};
+use timmy_store::{SessionRow, StoreError, TokenRow, Tx};
 use tokio::sync::{Semaphore, watch};
 
 use super::code::Codes;
+use super::known::Known;
 use super::throttle::Throttle;
 use crate::chance::hex;
 use crate::ctx::Ctx;
@@ -105,6 +106,8 @@ pub struct Access {
     /// The hash of the token that this start of the server wrote into `run.json`.
     run_token: [u8; 32],
     door: Arc<Mutex<Door>>,
+    /// Sessions that need not be looked up again.
+    known: Arc<Mutex<Known>>,
     /// Places where a password is hashed; each takes a thread and its memory for as long.
     pub(super) hashing: Arc<Semaphore>,
     /// Counts keys that were withdrawn, so that whoever holds a connection open looks at its own at once.
@@ -149,6 +152,7 @@ impl Access {
             ctx,
             run_token: hash(run_token.expose()),
             door: Arc::default(),
+            known: Arc::default(),
             hashing: Arc::new(Semaphore::new(HASHING_MAX)),
             withdrawn: Arc::new(watch::Sender::new(0)),
         }
@@ -248,9 +252,11 @@ impl Access {
     /// When the store fails.
     pub async fn by_cookie(&self, cookie: &str) -> Result<Option<Principal>, Problem> {
         let (key, now) = (hash(cookie), self.ctx.now());
-        let row = self.ctx.store.read_here(move |r| r.session(&key)).await.map_err(|e| e.problem())?;
+        let row = self.session(key).await?;
         if row.as_ref().is_some_and(|s| now.since(s.seen_at) > Duration::from_secs(TOUCH_SECONDS)) {
             self.touch(move |tx| tx.touch_session(&key, now)).await;
+            // What is known still has the old time of use, and would be touched again and again.
+            *self.known() = Known::default();
         }
         Ok(row.filter(|s| s.expires_at > now).map(|s| Principal {
             name: "browser".to_owned(),
@@ -259,6 +265,25 @@ impl Access {
             key,
             model_tokens_per_day: None,
         }))
+    }
+
+    /// The session of `key`, also when it has run out.
+    async fn session(&self, key: [u8; 32]) -> Result<Option<SessionRow>, Problem> {
+        // The end of the log is looked at first: an event that comes in between makes what is read here old, not new.
+        let end = self.ctx.store.last_seq();
+        let known = self.known().at(end, &key);
+        if known.is_some() {
+            return Ok(known);
+        }
+        let row = self.ctx.store.read_here(move |r| r.session(&key)).await.map_err(|e| e.problem())?;
+        if let Some(row) = &row {
+            self.known().note(end, row.clone());
+        }
+        Ok(row)
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Who shows this bearer token; `None` when nobody does, or no longer.

@@ -4,6 +4,7 @@ pub mod access;
 pub mod approvals;
 pub mod code;
 pub mod digest;
+mod known;
 pub mod owner;
 pub mod password;
 pub mod policy;

@@ -135,11 +135,11 @@ impl Running {
         self.known.values().filter(|worker| worker.taken.task.assigned_to == agent).count()
     }
 
-    /// Renews the leases that ended while their workers live, so that none is recycled that did not die.
-    async fn renew(&mut self, queue: &Queue) -> Result<(), Problem> {
+    /// Looks after the leases that are over: those of workers that live are renewed, the other tasks taken back.
+    async fn look_after(&mut self, queue: &Queue) -> Result<(), Problem> {
         let alive = self.known.values().filter(|worker| worker.may_live());
         let alive = alive.map(|worker| (worker.taken.task.id, worker.taken.holder.clone())).collect();
-        let renewed = queue.renew(alive).await?;
+        let renewed = queue.look_after(alive).await?.renewed;
         let lived = self.known.values_mut().filter(|worker| renewed.contains(&worker.taken.task.id));
         lived.for_each(Worker::renewed);
         Ok(())
@@ -212,10 +212,7 @@ impl Processor {
                         running.stop(id);
                     }
                 }
-                () = ctx.clock.sleep_until(due) => {
-                    running.renew(&self.queue).await.map_err(fault)?;
-                    self.queue.recycle(false).await.map_err(fault)?;
-                }
+                () = ctx.clock.sleep_until(due) => running.look_after(&self.queue).await.map_err(fault)?,
                 () = ctx.stop.cancelled() => break,
             }
         }
@@ -233,7 +230,7 @@ impl Processor {
 
     /// Looks through what the last run left: tasks whose workers went away with it, and kinds nobody here can do.
     async fn drain(&self, ctx: &Ctx) -> Result<(), Fault> {
-        let recycled = self.queue.recycle(true).await.map_err(fault)?;
+        let recycled = self.queue.recycle_all().await.map_err(fault)?;
         let failed = recycled.iter().filter(|task| task.quarantined).count();
         let kinds = self.kinds();
         let (mut backlogged, mut before) = (0, None);

@@ -206,6 +206,15 @@ pub struct Taken {
     pub holder: String,
 }
 
+/// What became of leases that were over.
+#[derive(Debug, Default)]
+pub struct Ended {
+    /// The tasks whose workers live and keep them.
+    pub renewed: Vec<TaskId>,
+    /// The tasks that were taken back, as they are now.
+    pub recycled: Vec<Task>,
+}
+
 impl Queue {
     /// The queue over `ctx`.
     #[must_use]
@@ -284,30 +293,6 @@ impl Queue {
         kept.await.map_err(|e| e.problem())
     }
 
-    /// Renews those of these leases that ended though their workers live in this process, as when the machine slept.
-    /// Answers the tasks they are of.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn renew(&self, alive: Vec<(TaskId, String)>) -> Result<Vec<TaskId>, Problem> {
-        let now = self.ctx.now();
-        // Nothing is written when nothing ended, which is nearly always.
-        let ended = self.ctx.store.read(move |r| Ok(!r.tasks_abandoned(now, false, 0)?.is_empty()));
-        if alive.is_empty() || !ended.await.map_err(|e| e.problem())? {
-            return Ok(Vec::new());
-        }
-        let renewed = self.ctx.store.write(move |tx| {
-            let (mut renewed, until) = (Vec::new(), lease_end(tx));
-            for (id, holder) in alive {
-                if tx.task_renew(id, &holder, until)? {
-                    renewed.push(id);
-                }
-            }
-            Ok(renewed)
-        });
-        renewed.await.map_err(|e| e.problem())
-    }
-
     /// Notes a step of the work; `false` when the task is no longer the worker's.
     ///
     /// # Errors
@@ -334,24 +319,49 @@ impl Queue {
         done.await.map_err(|e| e.problem())
     }
 
-    /// Takes tasks back whose workers went away; with `all`, from every worker, as after a crash. The tasks as they are
-    /// now.
+    /// Takes tasks back from every worker, as after a crash. The tasks as they are now.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn recycle(&self, all: bool) -> Result<Vec<Task>, Problem> {
-        let (mut recycled, mut left) = (Vec::new(), 0);
+    pub async fn recycle_all(&self) -> Result<Vec<Task>, Problem> {
+        Ok(self.ended(true, Vec::new()).await?.recycled)
+    }
+
+    /// Looks after the leases that are over. Those of workers that are `alive` in this process are renewed, as when the
+    /// machine slept; the other tasks are taken back. Both at one moment: were it looked at the clock twice, a machine
+    /// that sleeps in between would cost a worker that lives its task.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn look_after(&self, alive: Vec<(TaskId, String)>) -> Result<Ended, Problem> {
+        let now = self.ctx.now();
+        // Nothing is written when nothing ended, which is nearly always.
+        let ended = self.ctx.store.read(move |r| Ok(!r.tasks_abandoned(now, false, 0)?.is_empty()));
+        if ended.await.map_err(|e| e.problem())? { self.ended(false, alive).await } else { Ok(Ended::default()) }
+    }
+
+    async fn ended(&self, all: bool, alive: Vec<(TaskId, String)>) -> Result<Ended, Problem> {
+        let (mut ended, mut left) = (Ended::default(), 0);
         loop {
+            let alive = alive.clone();
             let batch = self.ctx.store.write(move |tx| {
+                let (mut renewed, until) = (Vec::new(), lease_end(tx));
+                for (id, holder) in alive {
+                    if tx.task_renew(id, &holder, until)? {
+                        renewed.push(id);
+                    }
+                }
                 let found = tx.tasks_abandoned(tx.now(), all, left)?;
-                found.into_iter().map(|task| take_back(tx, task.id)).collect::<Result<Vec<_>, StoreError>>()
+                let back = found.into_iter().map(|task| take_back(tx, task.id)).collect::<Result<Vec<_>, _>>()?;
+                Ok((renewed, back))
             });
-            let batch = batch.await.map_err(|e| e.problem())?;
-            let found = batch.len();
-            left += batch.iter().filter(|one| one.is_none()).count();
-            recycled.extend(batch.into_iter().flatten());
+            let (renewed, back) = batch.await.map_err(|e| e.problem())?;
+            let found = back.len();
+            left += back.iter().filter(|one| one.is_none()).count();
+            ended.renewed.extend(renewed);
+            ended.recycled.extend(back.into_iter().flatten());
             if found < TURN_BATCH_MAX {
-                return Ok(recycled);
+                return Ok(ended);
             }
         }
     }

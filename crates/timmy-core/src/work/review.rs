@@ -2,7 +2,7 @@
 //!
 //! What is over stays as it was. Sending back makes another task, which comes from the first and says what was wrong
 //! with it; with the remark it carries what the first one came to, as data. Whoever does it hears that this data is
-//! from tools (see [`Reader::is_sent_back`](timmy_store::Reader::is_sent_back)).
+//! from tools, since a task that comes from another repeats what that one read.
 
 use timmy_domain::event::{ArtifactRated, TaskSentBack};
 use timmy_domain::task::birth::NewTask;

@@ -18,9 +18,23 @@ pub enum Way {
     Mapped,
 }
 
+/// What computes a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub enum By {
+    /// The engine of the house.
+    #[default]
+    #[serde(rename = "own")]
+    Own,
+    /// llama.cpp, where it is built in.
+    #[serde(rename = "llama.cpp")]
+    Llama,
+}
+
 /// What the header of a model file means for whoever runs it, with the memory that may be taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weighed {
+    /// What would run it.
+    pub by: By,
     /// The way that is taken.
     pub way: Way,
     /// Memory that may be taken, in bytes.
@@ -44,6 +58,8 @@ pub struct Weighed {
 pub struct Running {
     /// The model.
     pub name: String,
+    /// What would run it; `None` when nothing can.
+    pub by: Option<By>,
     /// The way that is taken; `None` when it cannot be run.
     pub way: Option<Way>,
     /// Memory that may be taken, in bytes; 0 when it cannot be run, as all that follow.
@@ -84,6 +100,7 @@ impl Running {
         let milliseconds = milliseconds_per_token(weighed, machine);
         let budget = size(weighed.budget_bytes);
         let Weighed { layers, resident_layers: stay, read_per_token_bytes: read, .. } = *weighed;
+        let by = if weighed.by == By::Llama { "run by llama.cpp: " } else { "" };
         let way = match weighed.way {
             Way::Resident => {
                 format!("stays in memory whole, {} of the {budget} it may take", size(weighed.whole_bytes))
@@ -94,8 +111,8 @@ impl Running {
                 size(read)
             ),
             Way::Mapped => format!(
-                "larger than the {budget} of memory it may take: llama.cpp leaves it to the system what stays, and up \
-                 to {} are read from the disk for each token",
+                "larger than the {budget} of memory it may take: the system chooses what stays, and up to {} are read \
+                 from the disk for each token",
                 size(read)
             ),
         };
@@ -106,6 +123,7 @@ impl Running {
         };
         Self {
             name: name.to_owned(),
+            by: Some(weighed.by),
             way: Some(weighed.way),
             budget_bytes: weighed.budget_bytes,
             needed_bytes: weighed.needed_bytes,
@@ -114,7 +132,7 @@ impl Running {
             resident_layers: stay,
             read_per_token_bytes: read,
             milliseconds_per_token: milliseconds.unwrap_or(0),
-            words: format!("{way}, {least}"),
+            words: format!("{by}{way}, {least}"),
         }
     }
 
@@ -123,6 +141,7 @@ impl Running {
     pub fn refused(name: &str, why: &str) -> Self {
         Self {
             name: name.to_owned(),
+            by: None,
             way: None,
             budget_bytes: 0,
             needed_bytes: 0,
@@ -160,6 +179,7 @@ mod tests {
 
     fn weighed(way: Way, read_mb: u64) -> Weighed {
         Weighed {
+            by: if way == Way::Mapped { By::Llama } else { By::Own },
             way,
             budget_bytes: 2_000 * MB,
             needed_bytes: 400 * MB,
@@ -182,8 +202,8 @@ mod tests {
         let whole = "stays in memory whole, 1.5 GB of the 2.0 GB it may take";
         let streams = "larger than the 2.0 GB of memory it may take: 12 of 32 layers stay, 900 MB are read from the \
                        disk for each token";
-        let mapped = "larger than the 2.0 GB of memory it may take: llama.cpp leaves it to the system what stays, and \
-                      up to 900 MB are read from the disk for each token";
+        let mapped = "run by llama.cpp: larger than the 2.0 GB of memory it may take: the system chooses what stays, \
+                      and up to 900 MB are read from the disk for each token";
         let rows = [
             (weighed(Way::Resident, 0), machine(500, 10_000), 120, format!("{whole}, at least 0.12 s a token")),
             (

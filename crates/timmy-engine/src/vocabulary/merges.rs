@@ -93,7 +93,7 @@ impl Merges {
     }
 }
 
-fn refused(error: impl std::fmt::Display) -> EngineError {
+pub(super) fn refused(error: impl std::fmt::Display) -> EngineError {
     let reason: String = error.to_string().chars().take(200).collect();
     EngineError::Corrupt(format!("its tokenizer does not fit together: {reason}"))
 }

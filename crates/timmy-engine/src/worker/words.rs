@@ -173,6 +173,7 @@ impl Refusal {
             | EngineError::UnsupportedTokenizer(_)
             | EngineError::Unsupported(_)
             | EngineError::NotBuiltIn
+            | EngineError::OnlyVectors
             | EngineError::TooLarge { .. } => Self::Model,
         }
     }

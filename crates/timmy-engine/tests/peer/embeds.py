@@ -1,4 +1,5 @@
-# llama.cpp on one thread: MODEL, and a list of texts (lists of tokens) on stdin; prints a vector for each, of length one
+# llama.cpp on one thread: MODEL, how tokens become a vector, and a list of texts (lists of tokens, or strings) on stdin;
+# prints a vector for each, of length one
 import json, socket, sys, urllib.request
 import xllamacpp
 
@@ -12,7 +13,8 @@ asked.n_parallel = 1
 asked.cpuparams.n_threads = 1
 asked.cpuparams_batch.n_threads = 1
 asked.embedding = True
-asked.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
+if sys.argv[2] == "mean":
+    asked.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN
 asked.port = port
 server = xllamacpp.Server(asked)
 for text in json.load(sys.stdin):

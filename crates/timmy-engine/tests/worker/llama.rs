@@ -4,24 +4,25 @@ use std::fs::{self, File};
 use std::io::BufWriter;
 use std::path::Path;
 
+use candle_core::quantized::GgmlDType;
 use serde_json::{Value, json};
 use timmy_domain::Sensitivity;
 use timmy_domain::model::running::Way;
-use timmy_engine::fixture::Fixture;
+use timmy_engine::fixture::{Fixture, VectorFixture};
 use timmy_engine::shape::Architecture;
 use timmy_engine::worker::WorkerPhase;
 use timmy_engine::{EngineSettings, LoadOptions, Model, Runner};
 use timmy_llm::{AnswerFormat, Call, Embedder, Failure, Finish, Part, Provider, Sampling};
 
+use self::ties::{LAYOUTS, PROMPTS, TOKENS, cut, only_ties, ties};
 use crate::support::{House, call, question, streaming, until};
 
-/// Tokens that are said after each prompt.
-const TOKENS: usize = 64;
-const PROMPTS: [&str; 3] = [
-    "This program is free software",
-    "<|im_start|>user\nWhat is the capital of Italy? 1234 naïve 'I'll'<|im_end|>\n<|im_start|>assistant\n",
-    "Timmy lives in one program on one machine, and keeps what it knows in one file. Gulls, boats and the light; 日本",
-];
+#[path = "../beside/ties.rs"]
+mod ties;
+
+/// How far a logit of one engine may lie from the other's with weights of 32 bits: sums go in another order, and llama.cpp
+/// multiplies questions and keys with 16 bits. The farthest seen is 0.018, where two experts are nearly equally likely.
+const APART_MAX: f32 = 0.03;
 
 fn put(at: &Path, fixture: &Fixture) {
     fixture.write(&mut BufWriter::new(File::create(at).expect("a file"))).expect("a model");
@@ -48,22 +49,40 @@ fn greedy(model: &mut dyn Model, prompt: &[u32]) -> Vec<u32> {
     said
 }
 
-// Not on the page of what is shown: with llama.cpp built from its source, qwen3-moe parts from the engine of the house at
-// token 55 after one of the prompts, and why is not known yet.
+/// How far the logits of the two lie apart at most, at the end of the prompt and after each of the tokens said.
+fn apart(own: &mut dyn Model, llama: &mut dyn Model, prompt: &[u32], said: &[u32]) -> f32 {
+    let (mut mine, mut other) = (own.forward(prompt, 0).expect("logits"), llama.forward(prompt, 0).expect("logits"));
+    let mut most = 0.0_f32;
+    for token in said {
+        most = mine.iter().zip(&other).map(|(a, b)| (a - b).abs()).fold(most, f32::max);
+        mine = own.forward(&[*token], own.length()).expect("logits");
+        other = llama.forward(&[*token], llama.length()).expect("logits");
+    }
+    most
+}
+
+// shows: engine: with llama.cpp built in, 64 greedy tokens after three prompts in six layouts are those of the engine of the house: all with weights of 32 bits, all but ties with weights of 8
 #[test]
 fn greedy_tokens_are_those_of_the_engine_of_the_house() {
     let folder = tempfile::tempdir().expect("a folder");
-    // Not Qwen 2: for the others seeds were searched with which no choice is so close that a last bit decides it.
-    for architecture in
-        [Architecture::Llama, Architecture::Qwen3, Architecture::Qwen3Moe, Architecture::Gemma3, Architecture::Phi3]
-    {
-        let path = folder.path().join(architecture.name());
-        put(&path, &Fixture::tiny(architecture));
+    for (kind, architecture) in [GgmlDType::F32, GgmlDType::Q8_0].into_iter().flat_map(|k| LAYOUTS.map(|a| (k, a))) {
+        let what = format!("{} {kind:?}", architecture.name());
+        let path = folder.path().join(&what);
+        put(&path, &Fixture { kind, ..Fixture::tiny(architecture) });
         let (mut own, mut llama) = (loaded(Runner::Own, &path), loaded(Runner::Llama, &path));
         assert_eq!(own.facts(), llama.facts());
         for prompt in PROMPTS {
-            let prompt = own.vocabulary().encode(prompt, true).expect("tokens");
-            assert_eq!(greedy(&mut *llama, &prompt), greedy(&mut *own, &prompt), "{architecture:?}");
+            let prompt = cut(&*own, prompt);
+            let (mine, other) = (greedy(&mut *own, &prompt), greedy(&mut *llama, &prompt));
+            if kind == GgmlDType::F32 {
+                assert_eq!(mine, other, "{what}");
+                let apart = apart(&mut *own, &mut *llama, &prompt, &mine);
+                assert!(apart <= APART_MAX, "{what}: {apart}");
+            } else {
+                // Each is fed what the other said, so that a tie ends nothing: all tokens are compared both ways.
+                only_ties(&what, &ties(&mut *own, &prompt, &other));
+                only_ties(&what, &ties(&mut *llama, &prompt, &mine));
+            }
         }
         // What was read is gone back to, and goes on the same.
         let prompt = own.vocabulary().encode(PROMPTS[0], true).expect("tokens");
@@ -71,7 +90,7 @@ fn greedy_tokens_are_those_of_the_engine_of_the_house() {
         llama.truncate(2);
         assert_eq!(llama.length(), 2);
         let again = llama.forward(&prompt[2..], 2).expect("logits");
-        assert!(whole.iter().zip(&again).all(|(a, b)| (a - b).abs() < 0.05), "{architecture:?}");
+        assert!(whole.iter().zip(&again).all(|(a, b)| (a - b).abs() < 0.05), "{what}");
         assert!(llama.forward(&prompt, 400).is_err(), "beyond what was read");
         assert!(llama.forward(&[u32::MAX], 0).is_err() && llama.forward(&[], 0).is_err());
     }
@@ -155,6 +174,22 @@ async fn vectors_are_those_of_the_engine_of_the_house() {
         assert!(alike > 0.999, "{alike}");
     }
     llama.ask(&question("Hello", 4)).await.expect("an answer after that");
+}
+
+#[tokio::test]
+async fn a_model_that_makes_vectors_only_is_left_to_the_engine_of_the_house() {
+    let text = [Part { text: "the sea".to_owned(), sensitivity: Sensitivity::LocalOnly, droppable: false }];
+    let mut made = Vec::new();
+    for runner in ["own", "llama.cpp"] {
+        let house = House::tiny_with(&EngineSettings { model: "reader".to_owned(), ..with(runner) });
+        let file = File::create(house.models().join("reader.gguf")).expect("a file");
+        VectorFixture::tiny(false, 2).write(&mut BufWriter::new(file)).expect("a model");
+        made.push(house.provider.embed(&text, &call()).await.expect("vectors").vectors);
+        let refused = house.ask(&question("Hello", 4)).await.expect_err("it writes nothing");
+        assert!(matches!(&refused, Failure::Unsupported { .. }), "{refused:?}");
+        assert_eq!(house.provider.state().deaths, 0);
+    }
+    assert_eq!(made[0], made[1]);
 }
 
 // shows: engine: with llama.cpp built in, files that the engine of the house does not know are run by it, and damaged ones are refused

@@ -9,3 +9,4 @@ mod held;
 mod llama;
 mod runner;
 mod support;
+mod vectors;

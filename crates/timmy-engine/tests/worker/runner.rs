@@ -8,6 +8,8 @@ use timmy_domain::model::running::{Way, Weighed};
 use timmy_engine::EngineSettings;
 use timmy_engine::fixture::Fixture;
 use timmy_engine::shape::Architecture;
+#[cfg(not(feature = "engine-llama"))]
+use timmy_llm::Failure;
 use timmy_llm::Provider;
 
 use crate::support::{House, WORKER, question};
@@ -75,8 +77,10 @@ async fn a_file_that_changed_is_weighed_anew_and_one_that_is_none_is_refused() {
 async fn a_program_without_llama_cpp_says_so() {
     let house = House::tiny_with(&EngineSettings { runner: "llama.cpp".to_owned(), ..EngineSettings::default() });
     let refused = house.ask(&question("Hello", 4)).await.expect_err("not built in");
-    let told = refused.to_string();
-    assert!(told.contains("not built into this Timmy") && told.contains("--features engine-llama"), "{told}");
+    assert!(matches!(refused, Failure::NotBuiltIn { .. }), "{refused:?}");
+    assert!(refused.to_string().contains("not built into this Timmy"), "{refused}");
+    let hint = refused.hint();
+    assert!(hint.contains("--features engine-llama") && hint.contains("[engine] runner = \"auto\""), "{hint}");
     let probed = house.provider.probe(crate::support::PATIENCE).await.expect_err("not built in");
     assert_eq!(probed, refused, "it is known before anybody asks");
     let weighed = weighed(&house, house.models().join("tiny.gguf")).await.expect_err("not built in");

@@ -65,10 +65,10 @@ pub fn decide(failure: &Failure, tries: u32) -> (Then, Harm) {
         | Failure::Privacy { .. }
         | Failure::NothingToSay
         | Failure::Unsupported { .. }
+        | Failure::NotBuiltIn { .. }
         | Failure::Resting { .. }
         | Failure::Budget { .. }
-        // It may have been restarted, and the next call reaches it anew; nothing is sent to it twice.
-        | Failure::HungUp
+        | Failure::SpentUp { .. }
         | Failure::Outrun => (Then::Next, Harm::None),
     }
 }
@@ -110,7 +110,8 @@ mod tests {
             (F::ToolNotCalled, 1, Then::NextThenSame(ms(0)), Harm::None),
             (F::ToolNotCalled, 2, Then::Next, Harm::None),
             (F::Privacy { what: what() }, 1, Then::Next, Harm::None),
-            (F::HungUp, 1, Then::Next, Harm::None),
+            (F::Budget { what: what() }, 1, Then::Next, Harm::None),
+            (F::SpentUp { what: what() }, 1, Then::Next, Harm::None),
             (F::Cancelled, 1, Then::Fail, Harm::None),
         ];
         for (failure, tries, then, harm) in rows {

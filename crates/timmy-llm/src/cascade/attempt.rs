@@ -8,7 +8,9 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::climb::stays_here;
 use super::member::Member;
+use super::money::Purse;
 use crate::deltas::Deltas;
 use crate::failure::{Failure, Stage};
 use crate::provider::{Call, Completion};
@@ -31,6 +33,8 @@ pub struct Tried {
     pub began: Instant,
     /// How long it took, without a reader that was behind.
     pub took: Duration,
+    /// What was reserved for it in the end, in millionths of a dollar.
+    pub reserved: u64,
 }
 
 /// What is asked, of whom, and within which bounds.
@@ -47,6 +51,10 @@ pub struct Asking<'a> {
     pub leave: Option<CancellationToken>,
     /// Who else is asked at the same time.
     pub race: Option<(&'a Race, usize)>,
+    /// What it may cost, where it costs something.
+    pub purse: Option<&'a Purse<'a>>,
+    /// What of that is reserved, in millionths of a dollar.
+    pub reserved: u64,
 }
 
 /// Several are asked at once; whoever has the first word goes on alone.
@@ -86,6 +94,10 @@ struct Relay<'a> {
     said: String,
     first_word: Option<Instant>,
     race: Option<(&'a Race, usize)>,
+    /// Bytes of all words that came, whoever reads them.
+    bytes: usize,
+    /// What is reserved for them.
+    reserved: u64,
     /// Where the caller wants to read who answers, and the name.
     answering: Option<(&'a OnceLock<String>, &'a str)>,
 }
@@ -102,6 +114,7 @@ impl Relay<'_> {
             let _ = answering.set(name.to_owned());
         }
         if !piece.is_empty() {
+            self.bytes += piece.len();
             self.first_word.get_or_insert_with(Instant::now);
             self.said.push_str(piece);
             self.deltas.push(piece);
@@ -117,8 +130,16 @@ pub async fn attempt(asking: &Asking<'_>) -> Tried {
     let held_back = request.sampling.tool_choice.is_required();
     let answering = call.manner.answering.as_deref().map(|place| (place, member.name()));
     let to = if held_back { None } else { call.deltas.clone() };
-    let mut relay =
-        Relay { deltas: Deltas::new(to), begun: false, said: String::new(), first_word: None, race, answering };
+    let mut relay = Relay {
+        deltas: Deltas::new(to),
+        begun: false,
+        said: String::new(),
+        first_word: None,
+        race,
+        bytes: 0,
+        reserved: asking.reserved,
+        answering,
+    };
     let began = Instant::now();
     let in_flight = member.figures().begin();
     let asked = ask(asking, &mut relay).await;
@@ -136,8 +157,9 @@ pub async fn attempt(asking: &Asking<'_>) -> Tried {
         let first_word = relay.first_word.map(|at| at.saturating_duration_since(began));
         member.figures().ended(done.as_ref().map(|completion| completion.usage), took, first_word);
     }
-    let partial = if done.is_err() && !held_back { relay.said } else { String::new() };
-    Tried { done, partial, first_word: relay.first_word, begun: relay.begun, began, took }
+    let partial = if done.is_err() && !held_back { std::mem::take(&mut relay.said) } else { String::new() };
+    let Relay { first_word, begun, reserved, .. } = relay;
+    Tried { done, partial, first_word, begun, began, took, reserved }
 }
 
 fn checked(completion: Completion, choice: &ToolChoice, relay: &Relay<'_>) -> Result<Completion, Failure> {
@@ -182,21 +204,35 @@ async fn ask(asking: &Asking<'_>, relay: &mut Relay<'_>) -> Result<Completion, F
             biased;
             () = call.cancel.cancelled() => break Err(Failure::Cancelled),
             () = given_up(asking.leave.as_ref()) => {
-                break Err(Failure::Privacy { what: "from now on everything stays on this machine".to_owned() });
+                break Err(stays_here());
             }
             () = given_up(relay.race.and_then(|(race, number)| race.lost.get(number))) => break Err(Failure::Outrun),
             Some(piece) = pieces.recv() => {
                 if !relay.take(&piece) {
                     break Err(Failure::Outrun);
                 }
-
+                if let Some(purse) = asking.purse {
+                    let paid = tokio::select! {
+                        biased;
+                        () = call.cancel.cancelled() => Err(Failure::Cancelled),
+                        paid = purse.pay_on(relay.bytes, relay.reserved) => paid,
+                        // Books that are slow do not hold the call up. What they reserve late is settled all the same.
+                        () = sleep_until(call.deadline) => Err(Failure::Timeout { stage: Stage::Total }),
+                    };
+                    match paid {
+                        Ok(reserved) => relay.reserved = reserved,
+                        Err(failure) => break Err(failure),
+                    }
+                }
             }
             done = &mut chat => break done,
             // Whoever forgets the time is dropped here, and its connection with it. Reflex is never late.
             () = sleep_until(limit), if !member.is_reflex() => break Err(Failure::Timeout { stage }),
         }
     };
-    while !matches!(done, Err(Failure::Outrun)) && pieces.try_recv().is_ok_and(|piece| relay.take(&piece)) {}
+    while !matches!(done, Err(Failure::Outrun | Failure::SpentUp { .. }))
+        && pieces.try_recv().is_ok_and(|piece| relay.take(&piece))
+    {}
     done
 }
 

@@ -21,6 +21,8 @@ const WINDOW_MAX: usize = 20;
 const WINDOW_MIN: usize = 5;
 /// Older attempts say nothing, in milliseconds.
 const WINDOW_MS: u64 = 300_000;
+/// Without a failure for this long, in milliseconds, half of those in a row are forgotten, whether it was asked or not.
+const ROW_MS: u64 = 1_800_000;
 /// Healthy for this long, in milliseconds, the next rest is half as long again.
 const FORGIVE_MS: u64 = 600_000;
 /// A call that tries it out and says nothing for this long, in milliseconds, has given its place back.
@@ -86,6 +88,9 @@ pub struct Breaker {
     state: State,
     threshold: u32,
     in_a_row: u32,
+    /// Since when none was added to those in a row, and how long it had been so before, in an earlier run.
+    quiet_since: u64,
+    quiet_before: u64,
     window: VecDeque<(u64, bool)>,
     /// Rests since it was last forgiven.
     rests: u32,
@@ -117,6 +122,8 @@ impl Breaker {
             state: State::Closed,
             threshold: threshold.max(1),
             in_a_row: 0,
+            quiet_since: 0,
+            quiet_before: 0,
             window: VecDeque::new(),
             rests: 0,
             well_since: 0,
@@ -140,10 +147,10 @@ impl Breaker {
         if let State::Open { until } = self.state { until.saturating_sub(now) } else { 0 }
     }
 
-    /// Failures in a row.
+    /// Failures in a row that still count at `now`.
     #[must_use]
-    pub const fn in_a_row(&self) -> u32 {
-        self.in_a_row
+    pub const fn in_a_row(&self, now: u64) -> u32 {
+        faded(self.in_a_row, now.saturating_sub(self.quiet_since).saturating_add(self.quiet_before))
     }
 
     /// Whether it would be asked, without taking the place of the call that tries it out.
@@ -195,7 +202,7 @@ impl Breaker {
     pub fn failed(&mut self, now: u64, probe: Option<u64>, roll: u64) -> bool {
         match self.state {
             State::Closed => {
-                self.in_a_row = self.in_a_row.saturating_add(1);
+                self.one_more(now);
                 self.forgive(now);
                 self.note(now, false);
                 let bad = self.window.iter().filter(|(_, well)| !well).count();
@@ -207,7 +214,7 @@ impl Breaker {
                 opens
             }
             State::HalfOpen { probe: Some(of), .. } if probe == Some(of.number) => {
-                self.in_a_row = self.in_a_row.saturating_add(1);
+                self.one_more(now);
                 self.open(now, roll);
                 true
             }
@@ -242,12 +249,13 @@ impl Breaker {
     #[must_use]
     pub fn store(&self, now: u64) -> Stored {
         let (circuit, left_ms) = (self.circuit(now), self.left_ms(now));
-        Stored { circuit, in_a_row: self.in_a_row, rests: self.rests, left_ms }
+        // What has faded is stored as such, so that the store is written when something changed and not each time.
+        Stored { circuit, in_a_row: self.in_a_row(now), rests: self.rests, left_ms }
     }
 
     /// As it was stored `ago` milliseconds ago. A rest that is longer than any rest may be is cut.
     pub fn restore(&mut self, stored: Stored, now: u64, ago: u64) {
-        self.in_a_row = stored.in_a_row;
+        (self.in_a_row, self.quiet_since, self.quiet_before) = (stored.in_a_row, now, ago);
         self.rests = stored.rests.min(32);
         self.well_since = now;
         let left = stored.left_ms.min(with_jitter(OPEN_MS_MAX, u64::MAX)).saturating_sub(ago);
@@ -261,6 +269,10 @@ impl Breaker {
     /// A share says nothing sooner than a row does, or a higher threshold would change nothing.
     fn threshold(&self) -> usize {
         usize::try_from(self.threshold).unwrap_or(usize::MAX / 2)
+    }
+
+    fn one_more(&mut self, now: u64) {
+        (self.in_a_row, self.quiet_since, self.quiet_before) = (self.in_a_row(now).saturating_add(1), now, 0);
     }
 
     fn open(&mut self, now: u64, roll: u64) {
@@ -293,6 +305,12 @@ impl Breaker {
             self.well_since = now;
         }
     }
+}
+
+/// What is left of `in_a_row` failures when the last one was `quiet_ms` milliseconds ago: halved with each [`ROW_MS`].
+const fn faded(in_a_row: u32, quiet_ms: u64) -> u32 {
+    let halvings = quiet_ms / ROW_MS;
+    if halvings < 32 { in_a_row >> halvings } else { 0 }
 }
 
 fn free(probe: Option<Probe>, now: u64) -> bool {

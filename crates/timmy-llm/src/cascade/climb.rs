@@ -13,7 +13,7 @@ use super::action::{self, Harm, Then};
 use super::attempt::{Asking, Race, Tried, attempt};
 use super::ladder::{Ladder, Next};
 use super::member::{Ended, Member, Permit, Turn};
-use super::money::{self, Leaving};
+use super::money::{self, Leaving, Purse};
 use super::recent::Step;
 use super::{Answer, Attempt, CascadeError, Change, Inner, millis};
 use crate::deltas::Deltas;
@@ -45,6 +45,7 @@ struct Ready<'a> {
     leave: Option<CancellationToken>,
     line: Option<i64>,
     reserved: u64,
+    purse: Option<Purse<'a>>,
     begin_by: Instant,
 }
 
@@ -130,13 +131,16 @@ impl<'a> Climb<'a> {
             Place::Remote => self.booked(member, &known_as, &request).await?,
             Place::Local | Place::Reflex | Place::Owner => (None, 0),
         };
-        // The books may have taken a while, and the owner may have said in the meantime that all stays here.
-        if leave.as_ref().is_some_and(CancellationToken::is_cancelled) {
-            self.inner.settle(line, 0, false);
-            inner.mode.leave(inner.now())?;
+        // The books may have taken a while, and the owner may have said in the meantime that all stays here, or that
+        // he wants no answer any more. Nothing has left yet.
+        let stays = leave.as_ref().is_some_and(CancellationToken::is_cancelled);
+        if stays || (line.is_some() && self.call.cancel.is_cancelled()) {
+            inner.settle(line, 0, false);
+            return Err(if stays { stays_here() } else { Failure::Cancelled });
         }
+        let purse = line.and_then(|line| self.purse(member, &known_as, line, reserved));
         let begin_by = self.begin_by(member, &known_as, another_counts);
-        Ok(Ready { number, member, permit, request, leave, line, reserved, begin_by })
+        Ok(Ready { number, member, permit, request, leave, line, reserved, purse, begin_by })
     }
 
     /// The request as this member may read it, with the name of its own model and nobody else's.
@@ -175,6 +179,14 @@ impl<'a> Climb<'a> {
         };
         let entered = books.enter(&leaving).await;
         entered.map(|line| (Some(line), reserved)).map_err(|what| Failure::Budget { what })
+    }
+
+    /// What pays for an answer that becomes longer than was asked for. Free ones need none.
+    fn purse(&self, member: &Member, model: &str, line: i64, reserved: u64) -> Option<Purse<'a>> {
+        let books = self.inner.books.get().filter(|_| reserved > 0)?.as_ref();
+        let price = self.inner.rules.prices.of(member.name(), model);
+        let prompt_tokens = self.needs.prompt_tokens.saturating_mul(2);
+        Some(Purse { books, line, price, prompt_tokens, caps: self.inner.rules.caps })
     }
 
     /// Until when it must have begun: half of what is left while another one comes after it, less when it is known
@@ -258,12 +270,12 @@ impl<'a> Climb<'a> {
 
     /// An attempt is over: it is written down, and what follows from it is decided.
     async fn settled(&mut self, ready: Ready<'a>, tried: Tried) -> Option<Result<Answer, CascadeError>> {
-        let Ready { number, member, permit, line, reserved, .. } = ready;
+        let Ready { number, member, permit, line, .. } = ready;
         let tries = self.ladder.rung(number).map_or(1, |r| r.tries);
         let (then, harm) =
             tried.done.as_ref().err().map_or((Then::Fail, Harm::None), |failure| action::decide(failure, tries));
         let model = tried.done.as_ref().map_or_else(|_| permit.model.clone(), |done| done.model.clone());
-        self.pay(member, (permit.model.as_str(), model.as_str()), line, reserved, &tried);
+        self.pay(member, (permit.model.as_str(), model.as_str()), line, &tried);
         let ended = tried.done.as_ref().map_err(|failure| (failure, harm));
         let first_word = tried.first_word.map(|at| at.saturating_duration_since(tried.began));
         let prompt_tokens = self.needs.prompt_tokens;
@@ -302,12 +314,12 @@ impl<'a> Climb<'a> {
     }
 
     /// What an attempt cost in truth; `names` are the model that was asked and the one that answered.
-    fn pay(&mut self, member: &Member, names: (&str, &str), line: Option<i64>, reserved: u64, tried: &Tried) {
+    fn pay(&mut self, member: &Member, names: (&str, &str), line: Option<i64>, tried: &Tried) {
         if line.is_none() {
             return;
         }
         let price = self.inner.rules.prices.of_answer(member.name(), names.0, names.1);
-        let cost = money::cost(tried.done.as_ref().map(|done| done.usage), tried.begun, price, reserved);
+        let cost = money::cost(tried.done.as_ref().map(|done| done.usage), tried.begun, price, tried.reserved);
         self.cost_micros = self.cost_micros.saturating_add(cost);
         self.inner.settle(line, cost, tried.done.is_ok());
     }
@@ -420,8 +432,15 @@ impl<'a> Ready<'a> {
             begin_by: self.begin_by,
             leave: self.leave.clone(),
             race,
+            purse: self.purse.as_ref(),
+            reserved: self.reserved,
         }
     }
+}
+
+/// Everything has to stay here from now on.
+pub fn stays_here() -> Failure {
+    Failure::Privacy { what: "from now on everything stays on this machine".to_owned() }
 }
 
 /// Milliseconds of the cascade's clock at `until`, when the wall clock says `wall` at `now`.

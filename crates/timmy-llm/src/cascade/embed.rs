@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::action::{self, Harm, Then};
 use super::attempt::given_up;
-use super::climb::Times;
+use super::climb::{Times, stays_here};
 use super::ladder::{Ladder, Next, Rung};
 use super::member::{Member, Permit, VECTORS};
 use super::money::{self, Leaving};
@@ -145,7 +145,7 @@ impl<'a> Vectors<'a> {
         let (line, reserved) = if remote { self.booked(member, &model).await? } else { (None, 0) };
         if leave.as_ref().is_some_and(CancellationToken::is_cancelled) {
             inner.settle(line, 0, false);
-            inner.mode.leave(inner.now())?;
+            return Err(stays_here());
         }
         Ok(Ready { member, embedder, model, permit, leave, line, reserved })
     }
@@ -183,7 +183,7 @@ impl<'a> Vectors<'a> {
             biased;
             () = self.call.cancel.cancelled() => Err(Failure::Cancelled),
             () = given_up(ready.leave.as_ref()) => {
-                Err(Failure::Privacy { what: "from now on everything stays on this machine".to_owned() })
+                Err(stays_here())
             }
             made = ready.embedder.embed(self.texts, &call) => made,
             // Whoever forgets the time is dropped here, and its connection with it.

@@ -224,7 +224,7 @@ impl Known {
             model: model.to_owned(),
             circuit: self.breaker.circuit(now),
             opens_in_ms: self.breaker.left_ms(now),
-            in_a_row: self.breaker.in_a_row(),
+            in_a_row: self.breaker.in_a_row(now),
             answers: self.answers,
             failures: self.failures,
             answer_ms: self.took_ms.mean(),

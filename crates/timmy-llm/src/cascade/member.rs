@@ -34,6 +34,8 @@ pub enum ProviderState {
     Down {
         /// Why, in words.
         why: String,
+        /// The one step that helps, where the failure names it; empty where it is the usual one of such a provider.
+        hint: String,
     },
 }
 
@@ -52,6 +54,8 @@ pub struct ProviderStatus {
     pub models: Vec<String>,
     /// The model it would use now; empty while unknown.
     pub model_in_use: String,
+    /// Its version, of the engine what runs its models; empty while unknown, and where it does not tell.
+    pub version: String,
     /// How long ago it was last asked for an answer, in milliseconds; `None` when it never was.
     pub last_used_ms: Option<u64>,
     /// How often it was asked for an answer.
@@ -96,6 +100,8 @@ struct Record {
     /// What the last look told, so that only changes are told.
     told: Option<bool>,
     health: Health,
+    /// The day whose looks stand in the books, as far as it was known.
+    look_booked: Option<Option<i64>>,
     rests_until: Option<Instant>,
     last_used: Option<Instant>,
     calls: u64,
@@ -161,6 +167,7 @@ impl Member {
             state: if reflex { ProviderState::Up } else { ProviderState::Unknown },
             told: None,
             health: Health::default(),
+            look_booked: None,
             rests_until: None,
             last_used: None,
             calls: 0,
@@ -326,6 +333,16 @@ impl Member {
         Some(Turn::Held(until.saturating_sub(ended.now)))
     }
 
+    /// Whether the looks of `day` stand in the books already.
+    pub fn was_looked_at(&self, day: Option<i64>) -> bool {
+        self.record().look_booked == Some(day)
+    }
+
+    /// The looks of `day` stand in the books from now on.
+    pub fn look_is_booked(&self, day: Option<i64>) {
+        self.record().look_booked = Some(day);
+    }
+
     /// Remembers whether it is there, and tells when that changed since the last look.
     pub fn looked(&self, found: Result<Health, Failure>) -> Option<ProbeChange> {
         let provider = self.name().to_owned();
@@ -336,7 +353,7 @@ impl Member {
                 record.health = health;
                 (ProviderState::Up, String::new())
             }
-            Err(failure) => (ProviderState::Down { why: failure.to_string() }, failure.to_string()),
+            Err(failure) => (down(&failure), failure.to_string()),
         };
         let up = state == ProviderState::Up;
         if up && was_down {
@@ -395,6 +412,7 @@ impl Member {
             state: record.state.clone(),
             models: record.health.models.clone(),
             model_in_use: record.health.model_in_use.clone(),
+            version: record.health.version.clone().unwrap_or_default(),
             last_used_ms: record.last_used.map(|at| millis(at.elapsed())),
             calls: record.calls,
             failures: record.failures,
@@ -424,12 +442,13 @@ impl Record {
                     self.health.model_in_use.clone_from(&completion.model);
                 }
             }
-            Err(Failure::Cancelled) => {}
+            // Nobody is to blame for what the owner stopped or set a bound to.
+            Err(Failure::Cancelled | Failure::SpentUp { .. }) => {}
             Err(failure) => {
                 self.failures += 1;
                 self.last_failure = failure.to_string();
                 if is_away(failure) && (words || !matches!(failure, Failure::NoModel { .. })) {
-                    self.state = ProviderState::Down { why: failure.to_string() };
+                    self.state = down(failure);
                 }
                 if words && ran_into_the_void(failure) {
                     self.rests_until = Some(now + Duration::from_millis(REST_MS));
@@ -458,7 +477,17 @@ pub fn resting(ms: u64) -> Failure {
 /// Whether the failure means that nobody can answer there until something changes.
 fn is_away(failure: &Failure) -> bool {
     let unreached = matches!(failure, Failure::Timeout { stage: Stage::Connect } | Failure::Unreachable { .. });
-    unreached || matches!(failure, Failure::Auth | Failure::Billing { .. } | Failure::NoModel { .. })
+    let lacks = matches!(failure, Failure::NoModel { .. } | Failure::NotBuiltIn { .. });
+    unreached || lacks || matches!(failure, Failure::Auth | Failure::Billing { .. })
+}
+
+/// Away for this reason.
+fn down(failure: &Failure) -> ProviderState {
+    let hint = match failure {
+        Failure::NotBuiltIn { hint, .. } => hint.clone(),
+        _ => String::new(),
+    };
+    ProviderState::Down { why: failure.to_string(), hint }
 }
 
 /// Whether the failure cost the caller's time without a word. A refused connection costs none.

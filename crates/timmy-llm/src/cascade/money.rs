@@ -5,6 +5,10 @@ use crate::provider::{BoxFuture, Usage};
 
 /// Prices that may be set.
 pub const PRICES_MAX: usize = 200;
+/// Tokens that are paid for at once when an answer is longer than was asked for.
+const MORE_TOKENS: u64 = 64;
+/// Bytes of an answer that make a token at least, nearly always. While it comes nobody tells how many there are.
+const BYTES_OF_A_TOKEN: usize = 4;
 /// The model that stands for every model of a provider.
 const EVERY: &str = "*";
 
@@ -158,6 +162,41 @@ pub struct Leaving {
     pub caps: Caps,
 }
 
+/// What an attempt may cost: what was reserved for it, and the books that may have more.
+pub struct Purse<'a> {
+    /// The books.
+    pub books: &'a dyn Books,
+    /// Its line there.
+    pub line: i64,
+    /// What its model costs.
+    pub price: Price,
+    /// Tokens of the question, as they were reserved.
+    pub prompt_tokens: u64,
+    /// What may be spent at most.
+    pub caps: Caps,
+}
+
+impl Purse<'_> {
+    /// Whether the beginning of an answer of so many bytes costs more than `reserved`, and by how much; a little more
+    /// than that, so that the books are not asked for each word.
+    fn lacks(&self, answer_bytes: usize, reserved: u64) -> Option<u64> {
+        let completion_tokens = (answer_bytes / BYTES_OF_A_TOKEN) as u64;
+        let spent = self.price.of(Usage { prompt_tokens: self.prompt_tokens, completion_tokens });
+        let lacks = spent.checked_sub(reserved).filter(|lacks| *lacks > 0)?;
+        Some(lacks.max(self.price.of(Usage { prompt_tokens: 0, completion_tokens: MORE_TOKENS })))
+    }
+
+    /// Goes on paying for an answer of which so many bytes have come; gives what is reserved from now on.
+    ///
+    /// # Errors
+    /// [`Failure::SpentUp`] when no budget has more.
+    pub async fn pay_on(&self, answer_bytes: usize, reserved: u64) -> Result<u64, Failure> {
+        let Some(more) = self.lacks(answer_bytes, reserved) else { return Ok(reserved) };
+        let extended = self.books.extend(self.line, more, self.caps).await;
+        extended.map(|()| reserved.saturating_add(more)).map_err(|what| Failure::SpentUp { what })
+    }
+}
+
 /// The books of what leaves and what it costs. A place there is taken before anything is sent.
 pub trait Books: Send + Sync {
     /// Writes down that this leaves, and reserves its cost, durably when it has one. Answers the number of the line.
@@ -165,6 +204,15 @@ pub trait Books: Send + Sync {
     /// # Errors
     /// Why it must not leave, as a clause: a budget is used up, or the books cannot be written.
     fn enter<'a>(&'a self, leaving: &'a Leaving) -> BoxFuture<'a, Result<i64, String>>;
+
+    /// Reserves more for a line that is still open, durably. Books that cannot do that give nothing more.
+    ///
+    /// # Errors
+    /// Why there is no more, as a clause.
+    fn extend<'a>(&'a self, line: i64, more_micros: u64, caps: Caps) -> BoxFuture<'a, Result<(), String>> {
+        let _ = (line, more_micros, caps);
+        Box::pin(async { Err("no more was set aside for it".to_owned()) })
+    }
 
     /// It is over: what it cost in truth, in millionths of a dollar, and whether an answer came.
     fn settle(&self, line: i64, cost_micros: u64, answered: bool);

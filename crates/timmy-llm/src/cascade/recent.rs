@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use timmy_domain::Sensitivity;
 use tokio::time::Instant;
 
-/// Calls that are remembered.
-pub const RECENT_MAX: usize = 50;
+/// Calls that are remembered: as many as a rung of the router's page has beats.
+pub const RECENT_MAX: usize = 60;
 
 /// One step of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -65,7 +65,7 @@ async fn the_first_that_can_answers_and_the_others_are_listed_with_their_reasons
     assert!(answer.first_token_ms.is_some());
     assert_eq!(b.requests().len(), 1);
     let states: Vec<_> = cascade.status().into_iter().map(|s| (s.name, s.state, s.calls, s.failures)).collect();
-    let down = ProviderState::Down { why: "nobody listens at x".into() };
+    let down = ProviderState::Down { why: "nobody listens at x".into(), hint: String::new() };
     assert_eq!(states[0], ("a".into(), down, 1, 1));
     assert_eq!(states[1], ("b".into(), ProviderState::Up, 1, 0));
     assert_eq!(states[2], ("reflex".into(), ProviderState::Up, 0, 0), "reflex was not asked and stands last");
@@ -268,4 +268,6 @@ async fn calls_failures_tokens_and_times_are_counted_for_each_provider() {
     assert_eq!(cascade.figures()[0].busy, 0, "a call that was dropped is not in flight");
 }
 
+mod errands;
 mod router;
+mod spending;

@@ -13,6 +13,7 @@ use crate::deltas::Deltas;
 use crate::failure::{Failure, Stage};
 use crate::provider::{BoxFuture, Call, Completion, Finish, Health, Provider, ProviderInfo, Usage};
 use crate::request::{ChatRequest, ToolCall};
+use crate::wire::ANSWER_BYTES_MAX;
 
 /// Requests that are remembered; the oldest go first.
 pub const REQUESTS_MAX: usize = 1_000;
@@ -147,7 +148,12 @@ impl Scripted {
             Step::Fail(failure) => Err(failure),
             Step::Hang => std::future::pending().await,
             Step::Slow { chunks, every } => {
+                let mut bytes = 0;
                 for chunk in &chunks {
+                    bytes += chunk.len();
+                    if bytes > ANSWER_BYTES_MAX {
+                        return Err(Failure::TooLarge { what: format!("it is over {ANSWER_BYTES_MAX} bytes") });
+                    }
                     deltas.push(chunk);
                     sleep(every).await;
                 }

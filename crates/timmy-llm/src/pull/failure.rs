@@ -14,6 +14,12 @@ pub enum PullFailure {
     /// The owner stopped it.
     #[error("it was stopped")]
     Cancelled,
+    /// It comes from elsewhere, and everything stays on this machine, or nobody could write down that it leaves.
+    #[error("{what}")]
+    Stays {
+        /// Why, and for how long.
+        what: String,
+    },
     /// The network or the server was lost, again and again.
     #[error("the connection was lost: {what}")]
     Lost {
@@ -74,6 +80,7 @@ impl PullFailure {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Cancelled | Self::Lost { .. } => "Pull it again: it goes on where it stopped.",
+            Self::Stays { .. } => "Pull it again when that is over: it goes on where it stopped.",
             Self::Refused { .. } => "Get the file elsewhere, and import it by its path.",
             Self::DiskFull { .. } => "Make room, then pull it again: it goes on where it stopped.",
             Self::Disk { .. } => "Look at the folder of models, then pull it again.",

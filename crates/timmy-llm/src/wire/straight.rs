@@ -3,25 +3,29 @@
 //!
 //! Calls of the gateway come one after the other, and reaching a server anew costs more than all of Timmy's own work.
 //! A kept connection is looked at right before it is used again; one that the server has closed meanwhile is left.
-//! Nothing is ever sent twice: when a kept connection ends under a request, the call says so, and this server is
-//! given no kept one any more.
+//! It may still end at the very moment at which the request is on its way. When not one byte of an answer came, the
+//! request goes out once more over a connection of its own, and this server is given no kept one any more: here no
+//! answer is lost by that, and none costs money. Over a connection of its own nothing is sent twice.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use hyper::body::{Body, Bytes, Incoming};
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper::header::{HOST, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -44,8 +48,27 @@ pub enum Lost {
     Unreached(io::Error),
     /// The connection ended, or what came is no HTTP.
     Broken(hyper::Error),
-    /// A kept connection ended under the request. Whether the server had read it, nobody can say.
-    HungUp,
+}
+
+/// What is sent. A second try shares its bytes with the first.
+struct Document(Bytes);
+
+impl Body for Document {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let all = std::mem::take(&mut self.0);
+        Poll::Ready((!all.is_empty()).then(|| Ok(Frame::data(all))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.len() as u64)
+    }
 }
 
 /// The way to one server.
@@ -58,11 +81,56 @@ pub struct Straight {
 
 /// One connection.
 struct Line {
-    sender: SendRequest<String>,
-    connection: Connection<TokioIo<TcpStream>, String>,
+    sender: SendRequest<Document>,
+    connection: Connection<TokioIo<Heard>, Document>,
     /// The same socket once more, to see what its end has done.
     socket: std::net::TcpStream,
+    /// Whether the server said anything since the last request.
+    heard: Arc<AtomicBool>,
     over: bool,
+}
+
+/// A socket that remembers whether anything came over it.
+struct Heard {
+    stream: TcpStream,
+    heard: Arc<AtomicBool>,
+}
+
+impl AsyncRead for Heard {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, into);
+        if into.filled().len() > before {
+            self.heard.store(true, Ordering::Relaxed);
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Heard {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, pieces)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
 }
 
 impl Line {
@@ -71,8 +139,10 @@ impl Line {
         let stream = reaching.await.map_err(|_| Lost::Late)?.map_err(Lost::Unreached)?;
         stream.set_nodelay(true).map_err(Lost::Unreached)?;
         let socket = stream.as_fd().try_clone_to_owned().map_err(Lost::Unreached)?.into();
+        let heard = Arc::<AtomicBool>::default();
+        let stream = Heard { stream, heard: Arc::clone(&heard) };
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(Lost::Broken)?;
-        Ok(Box::new(Self { sender, connection, socket, over: false }))
+        Ok(Box::new(Self { sender, connection, socket, heard, over: false }))
     }
 
     /// Lets the connection read and write what it can now.
@@ -89,7 +159,8 @@ impl Line {
     }
 
     /// Sends `request` and waits for the head of its answer. An error holds the request when nothing of it was sent.
-    async fn ask(&mut self, request: Request<String>) -> Result<Response<Incoming>, TrySendError<Request<String>>> {
+    async fn ask(&mut self, request: Request<Document>) -> Result<Response<Incoming>, TrySendError<Request<Document>>> {
+        self.heard.store(false, Ordering::Relaxed);
         let mut asked = pin!(self.sender.try_send_request(request));
         let answered = poll_fn(|cx| {
             self.step(cx);
@@ -186,21 +257,25 @@ impl Straight {
     /// Posts `body` to the path of `url` and waits for the head of the answer.
     pub async fn post(&self, url: &str, headers: HeaderMap, body: String) -> Result<Reply, Lost> {
         let path = url.parse::<Uri>().ok().and_then(|url| url.into_parts().path_and_query);
-        let mut request = Request::new(body);
+        let mut request = Request::new(Document(body.into()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = path.map(Uri::from).unwrap_or_default();
         *request.headers_mut() = headers;
         request.headers_mut().insert(HOST, self.host.clone());
         if let Some(mut line) = self.shelf.take() {
+            let again = again(&request);
             let mut refused = match line.ask(request).await {
                 Ok(answer) => return Ok(self.reply(line, answer)),
                 Err(refused) => refused,
             };
-            let Some(unsent) = refused.take_message() else {
-                self.shelf.mistrust();
-                return Err(Lost::HungUp);
+            request = match refused.take_message() {
+                Some(unsent) => unsent,
+                None if line.heard.load(Ordering::Relaxed) => return Err(Lost::Broken(refused.into_error())),
+                None => {
+                    self.shelf.mistrust();
+                    again
+                }
             };
-            request = unsent;
         }
         let mut line = Line::open(&self.addresses).await?;
         let answer = line.ask(request).await.map_err(|refused| Lost::Broken(refused.into_error()))?;
@@ -217,6 +292,15 @@ impl Straight {
             shelf: Arc::clone(&self.shelf),
         }
     }
+}
+
+/// The same request once more.
+fn again(request: &Request<Document>) -> Request<Document> {
+    let mut same = Request::new(Document(request.body().0.clone()));
+    request.method().clone_into(same.method_mut());
+    request.uri().clone_into(same.uri_mut());
+    request.headers().clone_into(same.headers_mut());
+    same
 }
 
 /// An answer whose head has come. Dropped before its end it closes the connection.

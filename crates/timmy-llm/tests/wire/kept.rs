@@ -1,9 +1,9 @@
-//! Connections that are kept for the next call: used again while the server holds them, left when it does not, and
-//! never a reason to send anything twice or to blame anybody.
+//! Connections that are kept for the next call: used again while the server holds them, left when it does not, made
+//! anew when they end at the wrong moment, and never a reason to blame anybody.
 
 use std::sync::{Arc, Mutex};
 
-use timmy_llm::{Cascade, Failure, ProviderState};
+use timmy_llm::{Cascade, ProviderState};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -12,7 +12,7 @@ use crate::{FORMATS, Format, patient, request};
 
 /// What the server does with one request of one connection, both counted from zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Then {
+pub enum Then {
     /// Answers, with the length in the head.
     Answer,
     /// Answers in chunks.
@@ -25,15 +25,17 @@ enum Then {
     AnswerAndMore,
     /// Reads the request and closes the connection.
     Close,
+    /// Begins to answer and closes the connection.
+    HalfAHead,
 }
 
-type Plan = fn(connection: usize, request: usize) -> Then;
+pub type Plan = fn(connection: usize, request: usize) -> Then;
 
 /// A server that keeps its connections.
-struct Server {
-    url: String,
-    /// The connection over which each chat came.
-    chats: Arc<Mutex<Vec<usize>>>,
+pub struct Server {
+    pub url: String,
+    /// The connection over which each chat came, and what was asked.
+    chats: Arc<Mutex<Vec<(usize, String)>>>,
     /// Connections that are closed, by either side.
     closed: mpsc::UnboundedReceiver<usize>,
     task: tokio::task::JoinHandle<()>,
@@ -46,10 +48,10 @@ impl Drop for Server {
 }
 
 impl Server {
-    async fn start(format: Format, plan: Plan) -> Self {
+    pub async fn start(format: Format, plan: Plan) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let chats: Arc<Mutex<Vec<usize>>> = Arc::default();
+        let chats: Arc<Mutex<Vec<(usize, String)>>> = Arc::default();
         let (tell, closed) = mpsc::unbounded_channel();
         let seen = Arc::clone(&chats);
         let task = tokio::spawn(async move {
@@ -68,8 +70,13 @@ impl Server {
     }
 
     /// The connection over which each chat came.
-    fn chats(&self) -> Vec<usize> {
-        self.chats.lock().expect("not poisoned").clone()
+    pub fn chats(&self) -> Vec<usize> {
+        self.chats.lock().expect("not poisoned").iter().map(|(connection, _)| *connection).collect()
+    }
+
+    /// What was asked in chat `number`, head and body.
+    fn asked(&self, number: usize) -> String {
+        self.chats.lock().expect("not poisoned")[number].1.clone()
     }
 
     /// Waits until connection `number` is closed.
@@ -84,13 +91,13 @@ async fn serve(
     mut stream: TcpStream,
     format: Format,
     plan: Plan,
-    seen: &Mutex<Vec<usize>>,
+    seen: &Mutex<Vec<(usize, String)>>,
     count: &Mutex<usize>,
 ) -> Option<usize> {
     stream.set_nodelay(true).expect("a socket");
     let (mut number, mut asked) = (None, 0);
-    while let Some(head) = read_request(&mut stream).await {
-        if !head.starts_with("POST") {
+    while let Some(request) = read_request(&mut stream).await {
+        if !request.starts_with("POST") {
             let body = r#"{"object":"list","data":[{"id":"m"}],"models":[{"name":"m"}],"version":"0.12.3"}"#;
             let _ = stream.write_all(&whole(body)).await;
             continue;
@@ -100,7 +107,7 @@ async fn serve(
             *count += 1;
             *count - 1
         });
-        seen.lock().expect("not poisoned").push(connection);
+        seen.lock().expect("not poisoned").push((connection, request));
         let then = plan(connection, asked);
         asked += 1;
         let body = [format.token("Here."), format.end()].concat();
@@ -110,9 +117,10 @@ async fn serve(
             Then::AnswerAndMore => [whole(&body), b"HTTP/1.1 408 x\r\ncontent-length: 0\r\n\r\n".to_vec()].concat(),
             Then::Chunks => [chunked(&body), b"0\r\n\r\n".to_vec()].concat(),
             Then::Late => chunked(&body),
+            Then::HalfAHead => b"HTTP/1.1 200".to_vec(),
         };
         let _ = stream.write_all(&written).await;
-        if then == Then::AnswerAndClose {
+        if matches!(then, Then::AnswerAndClose | Then::HalfAHead) {
             return number;
         }
     }
@@ -127,7 +135,7 @@ fn chunked(body: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 x\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n", body.len()).into_bytes()
 }
 
-/// The head of the next request, its body read as well; nothing when the other side has closed.
+/// The next request, head and body; nothing when the other side has closed.
 async fn read_request(stream: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -136,8 +144,9 @@ async fn read_request(stream: &mut TcpStream) -> Option<String> {
     let head = String::from_utf8_lossy(&head).into_owned();
     let lower = head.to_ascii_lowercase();
     let length = lower.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
-    stream.read_exact(&mut vec![0; length.unwrap_or(0)]).await.ok()?;
-    Some(head)
+    let mut body = vec![0; length.unwrap_or(0)];
+    stream.read_exact(&mut body).await.ok()?;
+    Some(head + &String::from_utf8_lossy(&body))
 }
 
 async fn said(cascade: &Cascade) -> String {
@@ -175,23 +184,53 @@ async fn a_connection_that_was_closed_meanwhile_is_left() {
     }
 }
 
-// shows: models: nothing is sent twice over a kept connection that ends, and nobody is blamed for it
+// shows: models: a kept connection that ends under a request is no failure: the same server is asked once more over a new one
 #[tokio::test]
-async fn a_kept_connection_that_ends_under_a_request_is_told_and_nothing_is_sent_twice() {
+async fn a_kept_connection_that_ends_under_a_request_is_made_anew_once() {
     for format in FORMATS {
         let server = Server::start(format, |_, asked| if asked == 0 { Then::Answer } else { Then::Close }).await;
-        let cascade = Cascade::new(vec![format.provider(&server.url, "", 20_000)]);
-        assert_eq!(said(&cascade).await, "Here.");
-        let error = cascade.complete(&request("x"), &patient()).await.expect_err("it hangs up");
-        let failures: Vec<_> = error.attempts.into_iter().map(|attempt| attempt.failure).collect();
-        assert_eq!((failures, server.chats()), (vec![Failure::HungUp], vec![0, 0]), "{format:?}");
+        let provider = format.provider(&server.url, "", 20_000);
+        let cascade = Cascade::new(vec![provider]);
+        // It is the only one, so nobody else could have answered the second call.
+        for _ in 0..2 {
+            let answer = cascade.complete(&request("x"), &patient()).await.expect("an answer");
+            assert_eq!((answer.content.as_str(), answer.attempts.len()), ("Here.", 0), "{format:?}");
+        }
+        assert_eq!(server.chats(), [0, 0, 1], "{format:?}");
+        assert_eq!(server.asked(1), server.asked(2), "{format:?}: the same words again");
         let status = &cascade.status()[0];
-        assert_eq!((status.circuit(), status.known[0].in_a_row, status.known[0].failures), ("closed", 0, 0));
+        assert_eq!((&status.state, status.failures, status.circuit()), (&ProviderState::Up, 0, "closed"));
+        assert_eq!((status.known[0].in_a_row, status.known[0].failures), (0, 0));
         // It happens once: this server is given no kept connection any more.
-        for _ in 0..3 {
+        for _ in 0..2 {
             assert_eq!(said(&cascade).await, "Here.");
         }
         assert_eq!(server.chats(), [0, 0, 1, 2, 3], "{format:?}");
+    }
+}
+
+// shows: models: what is asked once more over a new connection is asked once more only, and a beginning of an answer is never asked for again
+#[tokio::test]
+async fn nothing_is_sent_a_third_time_and_nothing_after_a_byte_of_an_answer() {
+    for format in FORMATS {
+        // Each connection after the first one ends under its first request too.
+        let hangs = |connection, asked| if connection + asked == 0 { Then::Answer } else { Then::Close };
+        let server = Server::start(format, hangs).await;
+        let provider = format.provider(&server.url, "", 20_000);
+        for expected in [Ok("Here.".to_owned()), Err("malformed")] {
+            let asked = provider.chat(&request("x"), &patient()).await;
+            assert_eq!(asked.map(|c| c.content).map_err(|f| f.word()), expected, "{format:?}");
+        }
+        assert_eq!(server.chats(), [0, 0, 1], "{format:?}");
+
+        let half = |_, asked| if asked == 0 { Then::Answer } else { Then::HalfAHead };
+        let server = Server::start(format, half).await;
+        let provider = format.provider(&server.url, "", 20_000);
+        for expected in [Ok("Here.".to_owned()), Err("malformed")] {
+            let asked = provider.chat(&request("x"), &patient()).await;
+            assert_eq!(asked.map(|c| c.content).map_err(|f| f.word()), expected, "{format:?}");
+        }
+        assert_eq!(server.chats(), [0, 0], "{format:?}");
     }
 }
 

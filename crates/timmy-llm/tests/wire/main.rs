@@ -8,11 +8,13 @@ mod embedding;
 mod every;
 mod hostile;
 mod kept;
+mod matrix;
 mod ollama;
 mod openai;
 mod privacy;
 mod pull;
 mod routes;
+mod spoken;
 mod stub;
 mod vectors;
 

@@ -1,18 +1,20 @@
 //! No way of the router leads out for what must stay here: not by a fallback, a race, a second try, a kept answer, a
-//! wish for a model, a new beginning after a break, or to become a vector.
+//! wish for a model, a new beginning after a break, a kept connection, a look, or to become a vector; and whatever does
+//! leave stands in the books.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use proptest::prelude::*;
 use timmy_domain::Sensitivity;
 use timmy_domain::thought::Place;
 use timmy_llm::{
-    Call, Cascade, CascadeSettings, ChatRequest, Failure, Manner, Provider, Reflex, Rules, Scripted, Stage, Step,
-    ToolCall, ToolChoice,
+    Books, BoxFuture, Call, Cascade, CascadeSettings, ChatRequest, Failure, LOOK, Leaving, Manner, Provider, Reflex,
+    Rules, Scripted, Stage, Step, ToolCall, ToolChoice,
 };
 use tokio::runtime::Runtime;
 
+use crate::kept::{Server, Then};
 use crate::privacy::{Piece, any_message, build};
 use crate::stub::{Act, Stub, chatting, ok};
 use crate::{FORMATS, Format, call};
@@ -43,6 +45,8 @@ struct Case {
     tool: bool,
     wish: u8,
     times: usize,
+    /// Whether the near model stands behind a socket, whose connections are kept.
+    wired: bool,
 }
 
 fn any_case() -> impl Strategy<Value = Case> {
@@ -57,7 +61,8 @@ fn any_case() -> impl Strategy<Value = Case> {
     ];
     let flag = proptest::bool::weighted;
     let what = (proptest::collection::vec(any_message(), 0..5), proptest::collection::vec(near, 0..6), 0..8_u8);
-    let policy = (flag(0.1), 0..10_u8, flag(0.5), (flag(0.5), flag(0.5)), flag(0.5), flag(0.2), 0..5_u8, 1..3_usize);
+    let manner = (flag(0.5), flag(0.5), flag(0.3));
+    let policy = (flag(0.1), 0..10_u8, flag(0.5), manner, flag(0.5), flag(0.2), 0..5_u8, 1..3_usize);
     (what, policy).prop_map(
         |((messages, near, order), (offline, local_hour, hedge, manner, sure, tool, wish, times))| Case {
             messages,
@@ -66,7 +71,8 @@ fn any_case() -> impl Strategy<Value = Case> {
             offline,
             local_hour,
             hedge,
-            manner,
+            manner: (manner.0, manner.1),
+            wired: manner.2,
             sure,
             tool,
             wish,
@@ -103,8 +109,9 @@ impl Case {
         request
     }
 
-    fn cascade(&self, far: &[(Stub, Arc<dyn Provider>)]) -> Cascade {
-        let near: Arc<dyn Provider> = Arc::new(Scripted::script(self.near.iter().map(|n| n.step()).collect()));
+    fn cascade(&self, far: &[(Stub, Arc<dyn Provider>)], wired: &Arc<dyn Provider>) -> Cascade {
+        let scripted = || Arc::new(Scripted::script(self.near.iter().map(|n| n.step()).collect()));
+        let near = if self.wired { Arc::clone(wired) } else { scripted() };
         let mut all = vec![near];
         all.extend(far.iter().map(|(_, provider)| Arc::clone(provider)));
         all.rotate_left(usize::from(self.order % 4));
@@ -122,11 +129,14 @@ impl Case {
     }
 
     /// Asks, and says how many requests reached a machine elsewhere.
-    async fn check(&self, far: &[(Stub, Arc<dyn Provider>)]) -> Result<usize, TestCaseError> {
-        let (cascade, mut request) = (self.cascade(far), self.request());
+    async fn check(&self, far: &[(Stub, Arc<dyn Provider>)], near: &Arc<dyn Provider>) -> Result<usize, TestCaseError> {
+        let (cascade, mut request) = (self.cascade(far, near), self.request());
+        let books = Arc::new(Lines::default());
+        cascade.keep_books(books.clone());
         let (interactive, again_after_break) = self.manner;
         let manner = Manner { interactive, again_after_break, ..Manner::default() };
         for _ in 0..self.times {
+            cascade.probe_all(Duration::from_secs(2)).await;
             let _ = cascade.complete(&request, &Call { manner: manner.clone(), ..call(2_000) }).await;
             let texts: Vec<_> = request.messages.iter().flat_map(|m| m.parts.clone()).collect();
             let _ = cascade.embed(&texts, None, &call(2_000)).await;
@@ -139,14 +149,37 @@ impl Case {
             }
         }
         let mut reached = 0;
-        for asked in far.iter().flat_map(|(stub, _)| stub.take_seen()) {
-            let told = asked.contains("LOCAL");
-            prop_assert!(!told, "left this machine: {}", asked);
-            prop_assert!(!self.offline && self.local_hour != 0, "asked although everything stays here: {}", asked);
-            reached += 1;
+        let booked = std::mem::take(&mut *books.0.lock().expect("not poisoned"));
+        for (stub, provider) in far {
+            let (looked, questions): (Vec<_>, Vec<_>) = booked
+                .iter()
+                .filter(|(host, _)| stub.url.ends_with(host.as_str()) && *host == provider.host())
+                .partition(|(_, why)| *why == LOOK);
+            let mut asked_here = 0;
+            for asked in stub.take_seen() {
+                let told = asked.contains("LOCAL");
+                prop_assert!(!told, "left this machine: {}", asked);
+                prop_assert!(!self.offline && self.local_hour != 0, "asked although everything stays here: {}", asked);
+                prop_assert!(looked.len() == 1, "{} looks stand in the books: {}", looked.len(), asked);
+                asked_here += usize::from(asked.starts_with("POST"));
+            }
+            prop_assert!(asked_here <= questions.len(), "{} of {} stand in the books", questions.len(), asked_here);
+            reached += asked_here;
         }
         Ok(reached)
     }
+}
+
+/// Books that only write down: to which host, and what for.
+#[derive(Default)]
+struct Lines(Mutex<Vec<(String, &'static str)>>);
+
+impl Books for Lines {
+    fn enter<'a>(&'a self, leaving: &'a Leaving) -> BoxFuture<'a, Result<i64, String>> {
+        self.0.lock().expect("not poisoned").push((leaving.host.clone(), leaving.why));
+        Box::pin(async { Ok(1) })
+    }
+    fn settle(&self, _: i64, _: u64, _: bool) {}
 }
 
 /// Servers on real sockets that pose as being elsewhere.
@@ -175,16 +208,22 @@ fn no_way_leads_out(cases: u32) {
 fn strand(cases: u32) -> usize {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let far = far(&runtime);
+    // One connection after the other is kept for the next cases, until the server ends it unasked.
+    let ends = |_, asked| if asked < 3 { Then::Answer } else { Then::AnswerAndClose };
+    let server = runtime.block_on(Server::start(Format::OpenAi, ends));
+    let near = Format::OpenAi.provider(&server.url, "", 10_000);
     let reached = std::cell::Cell::new(0);
     proptest!(ProptestConfig::with_cases(cases), |(case in any_case())| {
         // What the case before gave up may still be on its way to the servers of all: where nothing may come, others listen.
         let own = (case.offline || case.local_hour == 0).then(|| self::far(&runtime));
-        reached.set(reached.get() + runtime.block_on(case.check(own.as_ref().unwrap_or(&far)))?);
+        reached.set(reached.get() + runtime.block_on(case.check(own.as_ref().unwrap_or(&far), &near))?);
     });
+    let chats = server.chats();
+    assert!(chats.windows(2).any(|two| two[0] == two[1]), "a connection was used again");
     reached.get()
 }
 
-// shows: models: no labelled word reaches another machine by a fallback, a race, a second try, a kept answer or to become a vector
+// shows: models: no labelled word reaches another machine by a fallback, a race, a second try, a kept answer or connection, a look or to become a vector, and what leaves stands in the ledger
 #[test]
 fn no_way_of_the_router_leads_out() {
     no_way_leads_out(500);

@@ -34,12 +34,13 @@ const AUTO: &str = "auto";
 /// A provider as programs see it.
 #[must_use]
 pub fn provider(status: &ProviderStatus) -> Value {
-    let (word, why) = match &status.state {
-        ProviderState::Unknown => ("unknown", String::new()),
-        ProviderState::Up => ("up", String::new()),
-        ProviderState::Down { why } => ("down", why.clone()),
+    let (word, why, hint) = match &status.state {
+        ProviderState::Unknown => ("unknown", "", ""),
+        ProviderState::Up => ("up", "", ""),
+        ProviderState::Down { why, hint } => ("down", why.as_str(), hint.as_str()),
     };
     let hint = match (word, status.kind) {
+        ("down", _) if !hint.is_empty() => hint,
         ("down", "ollama") => "Start Ollama and run `ollama pull llama3.1:8b-instruct`.",
         ("down", "engine") => "Get a model: `timmy model list` shows them, `timmy model pull NAME` fetches one.",
         ("down", _) => "Check its url, and that its server runs.",
@@ -59,6 +60,7 @@ pub fn provider(status: &ProviderStatus) -> Value {
         "hint": hint,
         "models": status.models,
         "model": status.model_in_use,
+        "version": status.version,
         "calls": status.calls,
         "failures": status.failures,
         "last_failure": status.last_failure,

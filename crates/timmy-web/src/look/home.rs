@@ -32,10 +32,19 @@ pub struct RuledRow {
     pub href: String,
     /// How risky it was, and how it is undone.
     pub sub: String,
-    /// The task that has it undone: its title and what it says. Absent where nothing can be.
-    pub undo: Option<(String, String)>,
+    /// How it is undone. Absent where nothing can be.
+    pub undo: Option<Undoing>,
     /// When.
     pub at: When,
+}
+
+/// The undoing of something that a rule let run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Undoing {
+    /// It may be asked for; the hash of the plan that is undone.
+    Offered(String),
+    /// It was asked for: where its task stands, and where that is read.
+    Asked(State, String),
 }
 
 /// What Timmy does at this moment.

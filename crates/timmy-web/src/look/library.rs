@@ -198,7 +198,11 @@ impl Coming {
         }
         // What came from an address is asked for again by its form.
         let known = catalogue::find(&pull.name).is_some();
-        let again = known && matches!(pull.state, PullState::Cancelled | PullState::Failed);
+        let ended = matches!(pull.state, PullState::Cancelled | PullState::Failed);
+        if ended && !known {
+            about.push_str(&format!("{} Give its address again to go on", if about.ends_with('.') { "" } else { "." }));
+        }
+        let again = known && ended;
         Self {
             name: pull.name.clone(),
             state,

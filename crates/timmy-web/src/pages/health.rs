@@ -17,7 +17,6 @@ use crate::web::Web;
 pub mod gathered;
 mod rows;
 
-pub use gathered::measure;
 use gathered::{Gathered, everything};
 
 fn verdict(web: &Web, parts: &[Part], gathered: &Gathered, clock: &Clock) -> Verdict {
@@ -83,9 +82,22 @@ fn verdict(web: &Web, parts: &[Part], gathered: &Gathered, clock: &Clock) -> Ver
         let detail = detail.join(" ");
         return Verdict { state: Word::degraded("Limited"), sentence, detail, checked };
     }
+    if let Some((sentence, detail)) = complaint(parts) {
+        return Verdict { state: Word::degraded("Limited"), sentence, detail, checked };
+    }
     let running = timmy_domain::text::plural(parts.len() as u64, "part runs", "parts run");
     let detail = format!("{running}, a language model answers, and the database takes what is written.");
     Verdict { state: Word::well("Well"), sentence: "Everything Timmy relies on is well.".to_owned(), detail, checked }
+}
+
+/// Which parts complain, and what the first of them says; `None` when none does.
+fn complaint(parts: &[Part]) -> Option<(String, String)> {
+    let troubled: Vec<&Part> = parts.iter().filter(|part| part.troubled).collect();
+    let first = troubled.first()?;
+    let names: Vec<&str> = troubled.iter().map(|part| part.name).collect();
+    let verb = if names.len() == 1 { "complains" } else { "complain" };
+    let note = super::doing::capital(&first.note);
+    Some((format!("{} {verb}.", names.join(", ")), format!("{note} Everything else goes on.")))
 }
 
 fn part(web: &Web, visit: &Visit, gathered: &Gathered) -> HealthPart {
@@ -140,4 +152,24 @@ pub async fn parts(State(web): State<Web>, visit: Visit) -> Answer {
 pub async fn check(State(web): State<Web>, visit: Visit) -> Answer {
     api::health::probe(&web).await?;
     if visit.script { parts(State(web), visit).await } else { Ok(see("/health/page")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use timmy_core::report::PartKind;
+
+    use super::*;
+
+    #[test]
+    fn a_part_that_complains_is_named_with_what_it_says() {
+        let mut parts: Vec<Part> =
+            ["backup", "selfhood"].map(|name| Part::new(name, PartKind::Reconciler, Timestamp::EPOCH)).into();
+        assert_eq!(complaint(&parts), None);
+        parts[1].troubled = true;
+        parts[1].note = "mind/ is not under version control: no repository".to_owned();
+        let detail = "Mind/ is not under version control: no repository. Everything else goes on.".to_owned();
+        assert_eq!(complaint(&parts), Some(("selfhood complains.".to_owned(), detail)));
+        parts[0].troubled = true;
+        assert_eq!(complaint(&parts).map(|(said, _)| said).as_deref(), Some("backup, selfhood complain."));
+    }
 }

@@ -9,19 +9,20 @@ use timmy_core::trust::digest::{Ruled, digest};
 use timmy_domain::message::Message;
 use timmy_domain::observation::Observation;
 use timmy_domain::policy::show;
-use timmy_domain::task::TITLE_CHARS_MAX;
-use timmy_domain::text::{cut, plural};
+use timmy_domain::task::Task;
+use timmy_domain::text::plural;
 use timmy_domain::thought::Thought;
 use timmy_domain::{MessageId, Problem, Timestamp};
 use timmy_store::{Reader, Spent, StoreError};
 
-use super::{Around, doing, gather_here, models, now, shell, status};
+use super::{Around, doing, gather_here, models, now, shell, status, undo};
 use crate::ask::Asked;
 use crate::auth::Visit;
 use crate::errors::{Answer, page, show_with};
 use crate::look::folders::{FolderView, SeenView};
-use crate::look::home::{HomePage, NowPart, RailPart, RuledRow, WaitingRow};
+use crate::look::home::{HomePage, NowPart, RailPart, RuledRow, Undoing, WaitingRow};
 use crate::look::mind::Budget;
+use crate::look::tasks;
 use crate::look::thinking::ThoughtView;
 use crate::look::{Absent, Clock, PulsePart, State as Word, Tone, Way};
 use crate::web::Web;
@@ -39,17 +40,22 @@ struct Rows {
     seen: Vec<Observation>,
     question: Option<Message>,
     spent: Spent,
-    ruled: Vec<Ruled>,
+    /// What a rule let run, and the task that has it undone, where that was asked for.
+    ruled: Vec<(Ruled, Option<Task>)>,
 }
 
 impl Rows {
     fn read(r: &Reader<'_>, question: Option<MessageId>, day: &str, now: Timestamp) -> Result<Self, StoreError> {
+        let undone = |one: Ruled| {
+            let asked = if undo::can_be(&one) { undo::asked(r, &one.plan_hash)?.0 } else { None };
+            Ok((one, asked))
+        };
         Ok(Self {
             thoughts: r.latest_thoughts(THOUGHTS_MAX)?,
             seen: r.observations(SEEN_MAX)?,
             question: question.map(|id| r.message(id)).transpose()?.flatten(),
             spent: r.spent(day, PURPOSE)?,
-            ruled: digest(r, now, RULED_MAX)?,
+            ruled: digest(r, now, RULED_MAX)?.into_iter().map(undone).collect::<Result<_, StoreError>>()?,
         })
     }
 }
@@ -70,21 +76,17 @@ pub fn budget(web: &Web, spent: Spent) -> Option<Budget> {
     bounded.then(|| Budget::new(plain(spent.calls), settings.daily_calls, plain(spent.tokens), settings.daily_tokens))
 }
 
-fn ruled(one: &Ruled, clock: &Clock) -> RuledRow {
-    let undo = one
-        .undo
-        .as_deref()
-        .map_or("It cannot be undone here.".to_owned(), |how| format!("To undo it: {}", show::words(how)));
-    // An undoing is an act like any other: a task, with whatever that asks of the owner.
-    let task = one.undo.as_deref().map(|how| {
-        let about = format!("It was done by a rule of yours. How it is undone: {}", show::words(how));
-        (cut(&format!("Undo: {}", show::words(&one.title)), TITLE_CHARS_MAX), about)
-    });
+fn ruled(one: &Ruled, asked: Option<&Task>, clock: &Clock) -> RuledRow {
+    let how = one.undo.as_deref().map_or("Nobody here knows how it is undone.".to_owned(), show::words);
+    let undo = match asked {
+        Some(task) => Some(Undoing::Asked(tasks::state(task), format!("/tasks/{}", task.id))),
+        None => undo::can_be(one).then(|| Undoing::Offered(one.plan_hash.to_string())),
+    };
     RuledRow {
-        undo: task,
+        undo,
         title: show::words(&one.title),
         href: one.task_id.as_ref().map_or("/approvals#rules".to_owned(), |id| format!("/tasks/{id}")),
-        sub: format!("Risk {}, by your rule. {undo}", one.risk),
+        sub: format!("Risk {} of 100, by your rule. {how}", one.risk),
         at: clock.short(one.at),
     }
 }
@@ -114,7 +116,7 @@ fn now_part(web: &Web, clock: &Clock, visit: &Visit, around: &Around, rows: &Row
     let settings = &web.app.ctx.settings.thinking;
     NowPart {
         waiting,
-        ruled: rows.ruled.iter().map(|one| ruled(one, clock)).collect(),
+        ruled: rows.ruled.iter().map(|(one, asked)| ruled(one, asked.as_ref(), clock)).collect(),
         lit: !around.folders.is_empty(),
         doing: doing::line(web, clock, rows.question.as_ref().map(|m| m.content.as_str())),
         thoughts,

@@ -28,6 +28,9 @@ fn row(provider: &ProviderStatus, stays: bool) -> ModelRow {
         _ if provider.disabled => String::new(),
         ProviderState::Down { why, .. } => why.clone(),
         _ if !provider.held.is_empty() => provider.held.clone(),
+        ProviderState::Up if provider.kind == "engine" && provider.last_failure.is_empty() => {
+            format!("run by {}", provider.version)
+        }
         ProviderState::Unknown | ProviderState::Up => provider.last_failure.clone(),
     };
     ModelRow { name: provider.name.clone(), state, place: provider.place, model: provider.model_in_use.clone(), note }

@@ -1,5 +1,7 @@
 //! The palette: what fits what was typed, from pages, verbs, settings, and what was lately seen or said.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
@@ -24,6 +26,8 @@ use crate::web::Web;
 const SEARCHED_MAX: usize = 200;
 /// Things of each kind that are shown when nothing is typed.
 const RECENT_SHOWN: usize = 3;
+/// Where the hour is begun and ended in which everything stays here.
+const LOCAL: &str = "/router/local";
 /// Characters of a thing's title.
 const TITLE_CHARS_MAX: usize = 90;
 
@@ -91,10 +95,41 @@ fn named(typed: &str) -> Option<Entry> {
     to(format!("Thought {id}"), "mind", format!("/thinking/{id}"))
 }
 
+/// How the way out is: nothing leaves, for good or for a while, or it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Timmy works offline, by the settings.
+    Closed,
+    /// Everything stays here for so long.
+    Local(Duration),
+    /// Others may be asked.
+    Open,
+}
+
+/// The entries that are always there, as they fit how the way out is.
+fn acts(way: Way) -> Vec<Entry> {
+    let minutes = |left: Duration| left.as_secs().div_ceil(60);
+    let fits = |mut entry: Entry| {
+        match (&entry.step, way) {
+            (Step::Send { route: LOCAL, fields: [(_, "0")], .. }, Way::Local(left)) => {
+                entry.title = format!("End local only ({} min left)", minutes(left));
+            }
+            (Step::Send { route: LOCAL, .. }, Way::Closed)
+            | (Step::Send { route: LOCAL, fields: [(_, "0")], .. }, _) => {
+                return None;
+            }
+            (Step::Send { route: LOCAL, .. }, Way::Local(_)) => entry.title.push_str(" from now"),
+            _ => {}
+        }
+        Some(entry)
+    };
+    fixed().into_iter().filter_map(fits).collect()
+}
+
 /// What fits `typed`, in the order in which it is shown.
-fn fitting(typed: &str, things: Things, settings: Vec<Entry>) -> Vec<Entry> {
+fn fitting(typed: &str, things: Things, settings: Vec<Entry>, way: Way) -> Vec<Entry> {
     let mut entries = things.entries();
-    entries.extend(fixed());
+    entries.extend(acts(way));
     entries.extend(settings);
     let found = find(typed, entries);
     named(typed).into_iter().chain(found).collect()
@@ -104,7 +139,13 @@ async fn look(web: &Web, typed: &str) -> Result<(super::Around, Vec<Entry>), cra
     let count = if typed.trim().is_empty() { RECENT_SHOWN } else { SEARCHED_MAX };
     let (around, things) = gather(web, move |r| Things::read(r, count)).await?;
     let settings = settings::entries(web).await;
-    Ok((around, fitting(typed, things, settings)))
+    let cascade = &web.app.ctx.cascade;
+    let way = match (cascade.offline(), cascade.local_for()) {
+        (true, _) => Way::Closed,
+        (false, Some(left)) => Way::Local(left),
+        (false, None) => Way::Open,
+    };
+    Ok((around, fitting(typed, things, settings, way)))
 }
 
 /// `GET /palette`.
@@ -127,6 +168,19 @@ pub async fn found(State(web): State<Web>, _: Visit, Asked(typed): Asked<Typed>)
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_local_hour_is_offered_as_it_stands() {
+        let told = |way| {
+            let local = |entry: &Entry| matches!(entry.step, Step::Send { route: LOCAL, .. });
+            acts(way).into_iter().filter(local).map(|entry| entry.title).collect::<Vec<_>>()
+        };
+        assert_eq!(told(Way::Open), ["Local only for 1 h"]);
+        let again = "End local only (41 min left)";
+        assert_eq!(told(Way::Local(Duration::from_secs(40 * 60 + 1))), ["Local only for 1 h from now", again]);
+        assert!(told(Way::Closed).is_empty());
+        assert_eq!(acts(Way::Open).len() + 1, fixed().len(), "all else is as it was");
+    }
 
     #[test]
     fn a_number_names_an_event_and_an_id_a_thought() {

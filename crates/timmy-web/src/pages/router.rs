@@ -6,7 +6,6 @@ use timmy_domain::thought::Place;
 use timmy_domain::{Problem, Timestamp};
 use timmy_llm::{Failure, TaskClass};
 use timmy_store::{Egress, EgressSum, Reader, StoreError};
-use timmy_tools::machine;
 use tokio::time::Instant;
 
 use super::{gather_here, refused, shell, status_of};
@@ -25,6 +24,8 @@ pub mod act;
 
 /// Where it is.
 pub const ROUTE: &str = "/router/status";
+/// Requests that are told, of those that the cascade remembers for its beats.
+pub const REQUESTS_MAX: usize = 50;
 /// Lines of the ledger on one page.
 const LEFT_MAX: usize = 12;
 /// Days whose sums are shown, today included.
@@ -97,8 +98,19 @@ fn ladder_part(web: &Web, visit: &Visit, today: &[EgressSum]) -> LadderPart {
         (false, Some(_)) => "Everything stays on this machine for now.",
         (false, None) => "",
     };
-    let (counted, now, cap) = (cascade.figures(), Instant::now(), cascade.rules().caps.provider);
-    let around = Around { recent: &recent, spent: &spent, cap, counted: &counted, now, trials: &trials, stays, clock };
+    let (counted, now, caps) = (cascade.figures(), Instant::now(), cascade.rules().caps);
+    let in_all = spent.iter().fold(0_u64, |sum, (_, micros)| sum.saturating_add(*micros));
+    let around = Around {
+        recent: &recent,
+        spent: &spent,
+        cap: caps.provider,
+        day_used_up: caps.day.is_some_and(|cap| in_all >= cap),
+        counted: &counted,
+        now,
+        trials: &trials,
+        stays,
+        clock,
+    };
     let movable = all.iter().filter(|p| p.place != Place::Reflex).count();
     let rungs = all.iter().enumerate().map(|(at, p)| Rung::of(at + 1, movable, p, &around)).collect();
     LadderPart { staying, rungs, csrf: visit.csrf() }
@@ -126,7 +138,7 @@ fn log_part(web: &Web, found: &Found, before: i64) -> LogPart {
     let ended = |at: Instant| clock.log(clock.now.minus(now.saturating_duration_since(at)));
     let older = found.left.get(LEFT_MAX - 1).filter(|_| found.left.len() > LEFT_MAX);
     LogPart {
-        requests: recent.iter().map(|call| RequestRow::of(call, ended(call.ended))).collect(),
+        requests: recent.iter().take(REQUESTS_MAX).map(|call| RequestRow::of(call, ended(call.ended))).collect(),
         recording: web.app.ctx.cascade.rules().recorder.is_some(),
         budgets: budgets(web, found),
         days: found.days.iter().map(|s| (s.of.clone(), sum(s))).collect(),
@@ -197,8 +209,7 @@ pub async fn draw(web: &Web, visit: &Visit, wanted: &Wanted, problem: Option<Pro
     let (now, before) = (web.app.ctx.now(), wanted.before()?);
     let what_if = what_if(web, &wanted.asking())?;
     let (around, found) = gather_here(web, move |r| read(r, now, before)).await?;
-    let path = web.app.ctx.store.path().to_owned();
-    let machine = tokio::task::spawn_blocking(move || machine::measure(&path)).await.unwrap_or_default();
+    let machine = web.app.ctx.readings.machine(now).await;
     let busy = web.app.ctx.cascade.figures().iter().map(|provider| provider.busy).sum();
     let mut shell = shell(web, visit, &around, ROUTE);
     shell.notice = problem.as_ref().map(refused);

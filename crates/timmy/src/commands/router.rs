@@ -251,7 +251,7 @@ fn egress(list: &Value) -> String {
         )
     };
     let lines: Vec<String> = items(list).iter().map(row).collect();
-    if lines.is_empty() { "Nothing left this machine for a model.".to_owned() } else { lines.join("\n") }
+    if lines.is_empty() { "Nothing left this machine so far.".to_owned() } else { lines.join("\n") }
 }
 
 #[cfg(test)]

@@ -285,6 +285,24 @@ async fn case_28_a_theft_in_two_harmless_halves_is_asked_about() {
     engine.stop().await;
 }
 
+// shows: models: offline, and for an hour at one key, no tool speaks to another machine
+#[tokio::test(flavor = "multi_thread")]
+async fn no_tool_speaks_to_another_machine_while_all_stays_here() {
+    let place = Place::new();
+    let fetches = calls(&[("fetch_page", json!({"url": "http://collect.example.org/"}))]);
+    let steps = vec![fetches, says("It was not possible."), says("Nothing."), says("Nothing.")];
+    let mut engine = engine(model(steps), place.settings(false));
+    engine.app.router.keep_local(Some(60)).await.expect("an hour");
+    engine.run_only(&PARTS);
+    let task = add(&engine, "Read the page").await;
+    assert!(refuse_all(&engine, task.id).await.is_empty(), "nobody is asked for what is not done anyway");
+    let failed = engine.events("tool.failed").await;
+    assert!(failed.iter().any(|event| event.data.contains("everything stays on this machine")), "{failed:?}");
+    assert!(engine.events("tool.called").await.is_empty());
+    assert!(engine.app.ctx.store.read(|r| r.egress(0, 9)).await.expect("the ledger").is_empty());
+    engine.stop().await;
+}
+
 // shows: approvals: case 20: a program or a tool that takes the name of another one is not run in its place
 #[tokio::test(flavor = "multi_thread")]
 async fn case_20_a_name_that_is_taken_is_not_taken_over() {

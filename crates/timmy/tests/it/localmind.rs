@@ -45,7 +45,7 @@ fn serve(home: &Path, providers: &str, more: &[(&str, &str)]) -> Server {
 }
 
 /// The numbers of the workers of this server and what each was started with, the innermost last: the fence starts them.
-fn workers(server: &Server) -> Vec<(i32, String)> {
+pub fn workers(server: &Server) -> Vec<(i32, String)> {
     let mut parents = vec![i32::try_from(server.pid()).expect("a number")];
     let mut found = Vec::new();
     while let Some(parent) = parents.pop() {
@@ -69,13 +69,13 @@ fn kill_the_worker(server: &Server) {
     kill_process(Pid::from_raw(worker).expect("a number"), Signal::KILL).expect("killed");
 }
 
-fn asks(model: &str, tokens: u64) -> Value {
+pub fn asks(model: &str, tokens: u64) -> Value {
     json!({"model": model, "max_tokens": tokens, "temperature": 0.7, "seed": 1,
            "messages": [{"role": "user", "content": "Tell me of the sea."}]})
 }
 
 /// The data of a stream, as it comes.
-fn stream(server: &Server, path: &str, body: &Value) -> impl Iterator<Item = String> {
+pub fn stream(server: &Server, path: &str, body: &Value) -> impl Iterator<Item = String> {
     let body = body.to_string();
     let mut socket = TcpStream::connect(&server.address).expect("the server listens");
     socket.set_read_timeout(Some(PATIENCE)).expect("set");
@@ -283,4 +283,33 @@ fn an_idle_worker_ends_and_a_wrong_file_is_refused() {
     assert!(engine["last_failure"].as_str().is_some_and(|why| why.contains("cut.gguf")), "{engine}");
     assert_eq!(engine["circuit_state"], "closed", "the file is at fault, nobody else");
     assert_eq!(server.post("/v1/chat/completions", &asks("auto", 4))["model"], "engine/tiny");
+}
+
+// shows: engine: where llama.cpp is set and not built in, answer, listing, Router and doctor say so and name the one step
+#[cfg(not(feature = "engine-llama"))]
+#[test]
+fn what_is_not_built_in_is_said_with_the_step_that_helps() {
+    let home = home();
+    let server = serve(home.path(), "engine,reflex", &[("TIMMY__ENGINE__RUNNER", "llama.cpp")]);
+    cli(home.path(), &["model", "import", "--name", "tiny", &home.path().join("models/tiny.gguf").to_string_lossy()]);
+    let (what, step) = ("llama.cpp is not built into this Timmy", "--features engine-llama");
+    let (status, refused) = server.ask("POST", "/v1/chat/completions", Some(&asks("engine/tiny", 4)));
+    assert!(status >= 400 && refused.to_string().contains(what), "{status} {refused}");
+    assert!(refused.to_string().contains(step), "{refused}");
+    let (_, listed, _) = run(home.path(), &["model", "list"]);
+    assert!(listed.contains(&format!("cannot be run: {what}")), "{listed}");
+    let engine = server.wait_for(|| {
+        let engine = server.get("/api/v1/router/providers")["items"][0].clone();
+        (engine["status"] == "down").then_some(engine)
+    });
+    assert!(engine["why"].as_str().is_some_and(|why| why.contains(what)), "{engine}");
+    assert!(engine["hint"].as_str().is_some_and(|hint| hint.contains(step)), "{engine}");
+    let bearer = format!("Bearer {}", server.token);
+    let page = server.request("GET", "/router/status", &[("Authorization", &bearer), ("Accept", "text/html")], None).1;
+    // A sentence there, so it begins with a large letter.
+    assert!(page.contains(&what[1..]) && page.contains(step), "{page}");
+    assert!(!page.contains("Get a model on the page Models"), "{page}");
+    let (_, told, _) = run(home.path(), &["doctor"]);
+    assert!(told.contains(what) && told.contains(step), "{told}");
+    assert!(workers(&server).is_empty());
 }

@@ -20,6 +20,8 @@ mod hostile;
 mod house;
 mod injection;
 mod library;
+#[cfg(feature = "engine-llama")]
+mod llama;
 mod localmind;
 mod log;
 mod measured;

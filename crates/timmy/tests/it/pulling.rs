@@ -2,7 +2,7 @@
 //! stopped, without a checksum, and from servers that send something else.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,6 +13,8 @@ use sha2::{Digest, Sha256};
 
 use crate::recovery::{disk, may_mount};
 use crate::support::{Server, home, run, timmy};
+
+pub mod elsewhere;
 
 /// A server of one file. It sends only so many bytes of a connection before it waits to be let go on.
 struct Far {
@@ -25,14 +27,31 @@ struct Far {
 
 impl Far {
     fn start(file: Vec<u8>, until: usize) -> Self {
+        Self::serve(file, until, None)
+    }
+
+    /// The same at an address of which nobody can tell that it is this machine, and therefore encrypted.
+    fn elsewhere(file: Vec<u8>, until: usize) -> Self {
+        Self::serve(file, until, Some(elsewhere::encryption()))
+    }
+
+    fn serve(file: Vec<u8>, until: usize, encrypted: Option<Arc<rustls::ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let url = format!("http://{}/m.gguf", listener.local_addr().expect("an address"));
+        let address = listener.local_addr().expect("an address");
+        let url = match &encrypted {
+            None => format!("http://{address}/m.gguf"),
+            Some(_) => format!("https://[{}]:{}/m.gguf", elsewhere::HOST, address.port()),
+        };
         let (asked, until) = (Arc::<Mutex<Vec<usize>>>::default(), Arc::new(AtomicUsize::new(until)));
         let (seen, far, file) = (Arc::clone(&asked), Arc::clone(&until), Arc::new(file));
         std::thread::spawn(move || {
             for socket in listener.incoming().flatten() {
                 let (seen, far, file) = (Arc::clone(&seen), Arc::clone(&far), Arc::clone(&file));
-                std::thread::spawn(move || send(socket, &file, &seen, &far));
+                let encrypted = encrypted.clone();
+                std::thread::spawn(move || match encrypted {
+                    None => send(socket, &file, &seen, &far),
+                    Some(encrypted) => send(elsewhere::encrypt(socket, encrypted), &file, &seen, &far),
+                });
             }
         });
         Self { url, asked, until }
@@ -47,7 +66,7 @@ impl Far {
     }
 }
 
-fn send(mut socket: TcpStream, file: &[u8], seen: &Mutex<Vec<usize>>, until: &AtomicUsize) {
+fn send(mut socket: impl Read + Write, file: &[u8], seen: &Mutex<Vec<usize>>, until: &AtomicUsize) {
     let mut head = [0; 4_096];
     let read = socket.read(&mut head).unwrap_or(0);
     let head = String::from_utf8_lossy(&head[..read]).to_ascii_lowercase();
@@ -241,6 +260,49 @@ fn nothing_is_fetched_from_elsewhere_while_all_stays_here() {
     let offline = [("TIMMY__CASCADE__PROVIDERS", "scripted,reflex"), ("TIMMY__CASCADE__OFFLINE", "true")];
     let other = crate::support::home();
     refused(&Server::start_with(other.path(), &offline));
+}
+
+// shows: models: a pull from elsewhere is given up when an hour begins in which all stays here, says so, and goes on from there when it is asked for after it
+#[test]
+fn a_pull_from_elsewhere_is_given_up_for_an_hour_and_goes_on_after_it() {
+    let home = home();
+    let Some(trusted) = elsewhere::trusted(home.path()) else { return };
+    let whole = file(3_000_000);
+    let far = Far::elsewhere(whole.clone(), 2_000_000);
+    let server = Server::start_with(home.path(), &[("SSL_CERT_FILE", trusted.as_str())]);
+    ask_for(&server, &far, Some(&sum(&whole)));
+    let at = part(home.path(), &sum(&whole));
+    server.wait_for(|| std::fs::metadata(&at).is_ok_and(|meta| meta.len() >= 1_000_000).then_some(()));
+
+    server.post("/api/v1/router/local-only", &json!({"minutes": 60}));
+    let ended = stands(&server, |pull| pull["state"] != "fetching" && pull["state"] != "stopping");
+    let said = |field: &str| ended[field].as_str().unwrap_or_default();
+    assert_eq!(said("state"), "failed", "{ended}");
+    assert!(said("why").contains("everything stays on this machine for another 60 min"), "{ended}");
+    assert!(said("hint").contains("goes on where it stopped"), "{ended}");
+    let here = usize::try_from(std::fs::metadata(&at).expect("it stays").len()).expect("small");
+    assert_eq!((ended["bytes_here"].as_u64(), lying(home.path())), (Some(here as u64), vec![]));
+    let what = json!({"name": "m", "url": far.url, "sha256": sum(&whole)});
+    assert_eq!(server.ask("POST", "/api/v1/models/fetch", Some(&what)).0, 409, "nor is it begun meanwhile");
+
+    server.post("/api/v1/router/local-only", &json!({"minutes": 0}));
+    far.go_on();
+    ask_for(&server, &far, Some(&sum(&whole)));
+    in_state(&server, "done");
+    assert_eq!(far.asked(), [0, here], "what had come is not fetched again");
+    assert_eq!(std::fs::read(home.path().join("models/m.gguf")).expect("the file"), whole);
+    // Both stand in the ledger of what left, with where they went and how they ended.
+    let ledger = server.wait_for(|| {
+        let ledger = server.get("/api/v1/router/egress");
+        let open = ledger["items"].as_array().is_some_and(|lines| lines.iter().any(|line| line["state"] == "open"));
+        (!open).then_some(ledger)
+    });
+    let lines = ledger["items"].as_array().expect("lines").clone();
+    assert!(lines.iter().all(|line| line["host"].as_str().is_some_and(|host| far.url.contains(host))), "{ledger}");
+    let lines: Vec<_> =
+        lines.iter().map(|line| (line["why"].clone(), line["state"].clone(), line["bytes"].clone())).collect();
+    let line = |state: &str| (json!("pull"), json!(state), json!(far.url.len()));
+    assert_eq!(lines, [line("answered"), line("failed")], "{ledger}");
 }
 
 // shows: models: the command line fetches, says how far it is, and says so when nothing was verified

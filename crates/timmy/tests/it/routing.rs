@@ -236,3 +236,81 @@ async fn what_leaves_stands_in_the_ledger_and_budgets_are_hard() {
     assert_eq!(lines.len(), 4, "what was not asked left nothing");
     engine.stop().await;
 }
+
+// shows: models: each of the three budgets refuses a call before it starts, and breaks an answer off that becomes dearer than was set aside
+#[tokio::test(flavor = "multi_thread")]
+async fn each_budget_refuses_before_a_call_and_breaks_off_within_it() {
+    // 100 tokens of 50 millionths each are set aside; a cent allows once 64 more, and no second time.
+    const PAID: u64 = 5_000 + 3_200;
+    type Cap = fn(&mut CascadeSettings);
+    let budgets: [(&str, Cap); 3] = [
+        ("day", |s| s.budget_day_cents = 1),
+        ("task", |s| s.budget_task_cents = 1),
+        ("provider", |s| s.budget_provider_cents = 1),
+    ];
+    for (budget, cap) in budgets {
+        let long = Step::Slow { chunks: vec!["sixteen letters ".to_owned(); 100], every: Duration::ZERO };
+        let far =
+            Arc::new(Scripted::script(vec![long, Step::Reply("again".to_owned())]).named("far").at(Place::Remote));
+        let replies = (0..9).map(|n| Step::Reply(format!("reply {n}"))).collect();
+        let near: Arc<dyn Provider> = Arc::new(Scripted::script(replies).named("near"));
+        let mut settings = CascadeSettings {
+            prices: vec!["far/* 0 50".to_owned()],
+            budget_day_cents: 0,
+            budget_task_cents: 0,
+            budget_provider_cents: 0,
+            ..CascadeSettings::default()
+        };
+        cap(&mut settings);
+        let providers: Vec<Arc<dyn Provider>> = vec![far.clone(), near];
+        let mut engine = routed(Cascade::with(providers, Rules::of(&settings).expect("rules")), Settings::default());
+        let told = async |engine: &Engine| engine.events("router.budget_reached").await.len();
+        assert_eq!(ask(&engine, "t1").await, Ok("near".to_owned()), "{budget}: it was broken off");
+        assert_eq!(told(&engine).await, 1, "{budget}");
+        // The books are closed behind the answer.
+        let ledger = || async { engine.app.ctx.store.read(|r| r.egress(0, 10)).await.expect("the ledger") };
+        while ledger().await.iter().any(|line| line.state == "open") {
+            tokio::task::yield_now().await;
+        }
+        let lines = ledger().await;
+        assert_eq!((lines.len(), lines[0].cost_micros, lines[0].state.as_str()), (1, PAID, "failed"), "{budget}");
+        // With what the next call sets aside, the cent would not do.
+        assert_eq!(ask(&engine, "t1").await, Ok("near".to_owned()), "{budget}: refused before it starts");
+        assert_eq!((far.requests().len(), ledger().await.len()), (1, 1), "{budget}: nothing was asked, nothing left");
+        if budget == "task" {
+            assert_eq!(ask(&engine, "t2").await, Ok("far".to_owned()), "another task has its own");
+        }
+        let budgets: Vec<String> = engine
+            .events("router.budget_reached")
+            .await
+            .iter()
+            .filter_map(|r| if let Event::BudgetReached(e) = r.event() { Some(e.budget.clone()) } else { None })
+            .collect();
+        assert_eq!(budgets, [budget], "told once");
+        engine.stop().await;
+    }
+}
+
+// shows: models: a look at a provider elsewhere stands in the ledger, and is no question
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_elsewhere_stands_in_the_ledger() {
+    let far: Arc<dyn Provider> = Arc::new(Scripted::script(vec![]).named("far").at(Place::Remote));
+    let near: Arc<dyn Provider> = Arc::new(Scripted::script(vec![]).named("near"));
+    let mut engine = engine(vec![far, near], Settings::default());
+    for _ in 0..3 {
+        engine.app.router.look().await.expect("looked");
+    }
+    let (lines, sums) = loop {
+        let day = engine.app.ctx.now().to_utc().date().to_string();
+        let read = move |r: &timmy_store::Reader<'_>| Ok((r.egress(0, 10)?, r.egress_by_provider(&day)?));
+        let (lines, sums) = engine.app.ctx.store.read(read).await.expect("the ledger");
+        if lines.iter().all(|line| line.state != "open") {
+            break (lines, sums);
+        }
+        tokio::task::yield_now().await;
+    };
+    let told: Vec<_> = lines.iter().map(|l| (l.provider.as_str(), l.why.as_str(), l.bytes, l.state.as_str())).collect();
+    assert_eq!(told, [("far", "look", 0, "answered")], "one line for the looks of a day");
+    assert_eq!((sums.len(), sums[0].calls), (1, 0), "nothing was asked");
+    engine.stop().await;
+}

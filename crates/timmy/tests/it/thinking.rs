@@ -32,7 +32,7 @@ fn only(provider: &Arc<Scripted>) -> Vec<Arc<dyn Provider>> {
 async fn think_through(engine: &Engine, from: usize, to: usize) {
     for count in from..=to {
         engine.clock.advance(Duration::from_secs(300));
-        engine.wait_for_thoughts(count).await;
+        engine.wait_for_thought(count).await;
     }
 }
 

@@ -14,6 +14,11 @@ use timmy_testkit::{Engine, engine};
 const PARTS: [&str; 1] = ["work.processor"];
 /// Hours the machine sleeps.
 const SLEEP: Duration = Duration::from_secs(5 * 3_600);
+/// What passes from time to time while a lease is waited for: the time after which the processor looks again.
+const MOMENT: Duration = Duration::from_secs(15);
+/// Looks at the lease for each such moment, and at most.
+const LOOKS_A_MOMENT: usize = 40;
+const LOOKS_MAX: usize = 4_000;
 
 fn only(provider: &Arc<Scripted>) -> Vec<Arc<dyn Provider>> {
     vec![Arc::clone(provider) as Arc<dyn Provider>]
@@ -27,14 +32,18 @@ async fn made(engine: &Engine) -> Task {
     engine.app.queue.create(NewTask::titled("Sum it up", Actor::Owner)).await.expect("made").task
 }
 
-/// Waits until the lease of the task ends in the future again.
+/// Waits until the lease of the task ends in the future again. Who had not gone back to sleep yet when the machine slept
+/// sleeps from its waking on, so from time to time a moment passes here as well.
 async fn renewed(engine: &Engine, id: TaskId) {
-    for _ in 0..4_000 {
+    for looked in 1..=LOOKS_MAX {
         let lease = get(engine, id).await.lease;
         if lease.is_some_and(|lease| lease.until > engine.app.ctx.now()) {
             return;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
+        if looked % LOOKS_A_MOMENT == 0 {
+            engine.clock.advance(MOMENT);
+        }
     }
     panic!("the lease was not renewed: {:?}", get(engine, id).await);
 }
@@ -84,8 +93,8 @@ async fn what_is_finished_after_a_sleep_is_heard_unless_another_has_it() {
     let lost = queue.take("timmy", &[]).await.expect("took").expect("a task");
     engine.clock.advance(SLEEP);
     // A lease that another word is renewed for is not renewed by it.
-    assert!(queue.renew(vec![(second.id, "forged".to_owned())]).await.expect("looked").is_empty());
-    assert_eq!(queue.recycle(false).await.expect("recycled").len(), 1);
+    let ended = queue.look_after(vec![(second.id, "forged".to_owned())]).await.expect("looked");
+    assert_eq!((ended.renewed, ended.recycled.len()), (Vec::new(), 1));
     assert!(!queue.heartbeat(&lost).await.expect("beat"));
     assert!(queue.finish(&lost, Outcome::Done("late".into())).await.is_err());
     let next = queue.take("timmy", &[]).await.expect("took").expect("the same task");

@@ -131,6 +131,46 @@ fn what_was_stored_comes_back_shorter_and_never_longer_than_a_rest_may_be() {
     assert_eq!(restored(Stored { left_ms: u64::MAX, ..stored }, 0), 720_000);
 }
 
+// shows: models: failures that lie far apart are not failures in a row, with or without a restart between them
+#[test]
+fn failures_far_apart_are_no_row() {
+    const MINUTE: u64 = 60_000;
+    const WEEK: u64 = 7 * 24 * 60 * MINUTE;
+    for (in_a_row, quiet, left) in [
+        (4, 0, 4),
+        (4, ROW_MS - 1, 4),
+        (4, ROW_MS, 2),
+        (5, 2 * ROW_MS, 1),
+        (5, 3 * ROW_MS, 0),
+        (u32::MAX, 31 * ROW_MS, 1),
+        (u32::MAX, 32 * ROW_MS, 0),
+        (u32::MAX, u64::MAX, 0),
+    ] {
+        assert_eq!(faded(in_a_row, quiet), left, "{in_a_row} failures, {quiet} ms ago");
+    }
+    // The time between two failures, and which one of them opens it.
+    for (apart, opens) in [(0, Some(5)), (5 * MINUTE, Some(5)), (29 * MINUTE, Some(5)), (WEEK, None)] {
+        let mut lasting = Breaker::new(THRESHOLD);
+        let opened = (1..=50_u64).find(|n| lasting.failed(n * apart, None, 0));
+        assert_eq!(opened, opens, "{apart} ms apart");
+        // Each failure in a run of its own, whose clock begins anew.
+        let mut stored = None;
+        let opened = (1..=50_u64).find(|_| {
+            let mut breaker = Breaker::new(THRESHOLD);
+            stored.into_iter().for_each(|stored| breaker.restore(stored, 3, apart));
+            let opened = breaker.failed(3, None, 0);
+            stored = Some(breaker.store(3));
+            opened
+        });
+        assert_eq!(opened, opens, "{apart} ms apart, with a restart between two");
+    }
+    let mut breaker = Breaker::new(THRESHOLD);
+    for now in 0..4 {
+        breaker.failed(now, None, 0);
+    }
+    assert_eq!((breaker.in_a_row(3), breaker.in_a_row(3 + WEEK)), (4, 0), "what is shown fades as well");
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Pass(u64),

@@ -14,6 +14,7 @@ use super::{provider, providers};
 use crate::ask::{Asked, Fields, LIMIT_MAX, Named, Window};
 use crate::auth::Visit;
 use crate::errors::Answer;
+use crate::pages::router::REQUESTS_MAX;
 use crate::web::Web;
 
 /// Lines of the ledger when nobody says how many.
@@ -29,7 +30,8 @@ pub async fn status(State(web): State<Web>, _: Visit) -> Answer {
     let day = ctx.now().to_utc().date().to_string();
     let spent = ctx.store.read(move |r| r.egress_cost_of_day(&day, "")).await?;
     let local = ctx.cascade.local_for().map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
-    let recent: Vec<Value> = ctx.cascade.recent().iter().map(|r| path_of(r, Instant::now())).collect();
+    let (recent, now) = (ctx.cascade.recent(), Instant::now());
+    let recent: Vec<Value> = recent.iter().take(REQUESTS_MAX).map(|r| path_of(r, now)).collect();
     Ok(answer(&json!({
         "has_model": ctx.cascade.has_model(),
         "offline": ctx.cascade.offline(),
@@ -74,7 +76,7 @@ pub async fn metrics(State(web): State<Web>, _: Visit) -> Answer {
     Ok(answer(&json!({"items": items, "next": null})))
 }
 
-/// `GET /api/v1/router/egress`: what left this machine for a model, newest first. Never what was said.
+/// `GET /api/v1/router/egress`: what left this machine for a model or by a tool, newest first. Never what was said.
 pub async fn egress(State(web): State<Web>, _: Visit, Asked(window): Asked<Window>) -> Answer {
     let limit = window.limit(USUAL)?;
     let before = window.before()?.unwrap_or(0);

@@ -3,7 +3,7 @@
 use super::{Line, Md, Twin, stated};
 use crate::look::Shell;
 use crate::look::folders::FolderView;
-use crate::look::home::{HomePage, NowPart, RailPart};
+use crate::look::home::{HomePage, NowPart, RailPart, Undoing};
 use crate::look::mind::{Budget, ModelRow};
 
 impl Twin for HomePage {
@@ -45,7 +45,11 @@ fn now(part: &NowPart, md: &mut Md) {
         md.heading(2, "Done by your rules in the last day");
     }
     for row in ruled {
-        md.item(Line::new().link(&row.title, &row.href).text(". ").text(&row.sub));
+        let line = Line::new().link(&row.title, &row.href).text(". ").text(&row.sub);
+        md.item(match &row.undo {
+            Some(Undoing::Asked(state, href)) => line.text(" ").link("Undoing it", href).text(": ").text(&state.word),
+            Some(Undoing::Offered(_)) | None => line,
+        });
     }
     md.heading(2, "Latest thoughts");
     if thoughts.is_empty() {

@@ -69,7 +69,7 @@ fn log(part: &LogPart, md: &mut Md) {
     }
     md.heading(2, "What left this machine");
     if left.is_empty() {
-        md.words("Nothing left for a model.");
+        md.words("Nothing left this machine so far.");
     }
     for (day, sum) in days {
         md.item(Line::new().strong(day).text(": ").text(sum));

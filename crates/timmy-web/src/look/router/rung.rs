@@ -11,7 +11,9 @@ use crate::look::mind::place_icon;
 use crate::look::{Clock, Fact, State, Tone, When, words};
 
 /// Beats of a rung.
-const BEATS_MAX: usize = 40;
+const BEATS_MAX: usize = 60;
+/// The word of a provider that may cost no more today.
+const USED_UP: &str = "Budget used up";
 /// How far back calls count as lately, in minutes.
 const LATELY_MINUTES: u64 = 5;
 /// The model that is fetched when nobody says otherwise.
@@ -111,6 +113,8 @@ pub struct Around<'a> {
     pub spent: &'a [(String, u64)],
     /// What one provider may cost in a day, in millionths of a dollar.
     pub cap: Option<u64>,
+    /// Whether all models together cost today what they may.
+    pub day_used_up: bool,
     /// What was counted of each since the start.
     pub counted: &'a [ProviderFigures],
     /// The present moment on the clock of the calls.
@@ -132,11 +136,11 @@ pub fn outcome(word: &str) -> (Tone, &'static str) {
         "resting" => (Tone::Calm, "rests"),
         "privacy" => (Tone::Calm, "must stay here"),
         "unsupported" => (Tone::Calm, "cannot do this"),
-        "budget" => (Tone::Calm, "budget used up"),
+        "not_built_in" => (Tone::Bad, "not built in"),
+        "budget" | "spent_up" => (Tone::Calm, "budget used up"),
         "nothing_to_say" => (Tone::Calm, "nothing to say"),
         "cancelled" => (Tone::Calm, "given up"),
         "outrun" => (Tone::Calm, "another was faster"),
-        "hung_up" => (Tone::Bad, "hung up"),
         "unreachable" => (Tone::Bad, "not reached"),
         "timeout_connect" => (Tone::Bad, "not reached in time"),
         "timeout_first_token" => (Tone::Bad, "no first word in time"),
@@ -177,7 +181,7 @@ fn beats(outcomes: &[&str]) -> Vec<Beat> {
             Tone::Bad => 24,
             _ => 5,
         };
-        let tenths = (free + at) * 25;
+        let tenths = (free + at) * 1_000 / BEATS_MAX;
         Beat { tone, x: format!("{}.{}", tenths / 10, tenths % 10), y: 24 - height, height }
     };
     outcomes.iter().enumerate().map(beat).collect()
@@ -235,7 +239,16 @@ fn sentence(text: &str) -> String {
 /// The one step that mends it, and the page on which it is taken, if it is one.
 fn mend(p: &ProviderStatus, state: &State) -> (String, &'static str) {
     let away = matches!(p.state, ProviderState::Down { .. }) && state.word == "Rests";
+    if let ProviderState::Down { hint, .. } = &p.state
+        && state.word == "Does not answer"
+        && !hint.is_empty()
+    {
+        return (plain(hint), "");
+    }
     let text = match (if away { "Does not answer" } else { &state.word }, p.kind) {
+        (USED_UP, _) => {
+            "It may cost no more today, and is passed by until midnight UTC. Budgets below say what is spent."
+        }
         ("Switched off", _) => "Switch it on again when it should answer.",
         ("Held back", _) => "Correct its key in secrets.toml or add credit, then reset its circuit.",
         ("Failed last", _) => "Look into the log of its server.",
@@ -291,6 +304,9 @@ fn figures(p: &ProviderStatus, spent: Option<u64>, around: &Around<'_>) -> Vec<F
     let ms = |mean: f64| words::duration_ms(mean.round() as i64);
     let counted = around.counted.iter().find(|counted| counted.name == p.name);
     let mut all = Vec::new();
+    if !p.version.is_empty() {
+        all.push(Fact::new(if p.kind == "engine" { "Models run by" } else { "Version" }, plain(&p.version)));
+    }
     if let Some(known) = spoken_for(p) {
         let first = known.speeds.first_ms.iter().max_by_key(|mean| mean.count).filter(|mean| mean.count > 0);
         if let Some(first) = first {
@@ -326,6 +342,13 @@ fn figures(p: &ProviderStatus, spent: Option<u64>, around: &Around<'_>) -> Vec<F
     all
 }
 
+/// Whether a provider that cost `spent` today may cost no more: it reached its own cap, or all together theirs.
+fn used_up(spent: Option<u64>, cap: Option<u64>, day_used_up: bool) -> bool {
+    let spent = spent.unwrap_or(0);
+    // One that is free is asked all the same.
+    spent > 0 && (day_used_up || cap.is_some_and(|cap| spent >= cap))
+}
+
 fn models(p: &ProviderStatus) -> String {
     let shown: Vec<String> = p.models.iter().take(MODELS_MAX).map(|name| plain(name)).collect();
     let more = p.models.len().saturating_sub(shown.len());
@@ -357,18 +380,26 @@ impl Rung {
     #[must_use]
     pub fn of(number: usize, count: usize, p: &ProviderStatus, around: &Around<'_>) -> Self {
         let reflex = p.place == Place::Reflex;
-        let state = state(p, !around.stays.is_empty());
+        let spent = around.spent.iter().find(|(name, _)| *name == p.name).map(|(_, micros)| *micros);
+        let state = match state(p, !around.stays.is_empty()) {
+            state
+                if (state.tone == Tone::Ok || state.word == "Failed last")
+                    && used_up(spent, around.cap, around.day_used_up) =>
+            {
+                State::degraded(USED_UP)
+            }
+            state => state,
+        };
         let outcomes = outcomes(&p.name, around.recent);
         let rests = rests(p, &around.clock);
         let (mend, mend_at) = mend(p, &state);
         let why = match &p.state {
             _ if state.word == "Not asked now" => around.stays.to_owned(),
-            ProviderState::Down { why } if !p.disabled => sentence(why),
+            ProviderState::Down { why, .. } if !p.disabled => sentence(why),
             _ if !p.last_failure.is_empty() && !p.disabled => sentence(&format!("last: {}", p.last_failure)),
             _ => String::new(),
         };
         let answered = around.recent.first().and_then(|call| call.path.last());
-        let spent = around.spent.iter().find(|(name, _)| *name == p.name).map(|(_, micros)| *micros);
         let place = if reflex { "rules, no model" } else { p.place.phrase() };
         Self {
             number,
@@ -401,14 +432,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_provider_that_reached_its_budget_is_used_up_and_a_free_one_never() {
+        for (spent, cap, day, expected) in [
+            (None, None, true, false),
+            (Some(0), Some(0), true, false),
+            (Some(199), Some(200), false, false),
+            (Some(200), Some(200), false, true),
+            (Some(1), None, true, true),
+            (Some(900), None, false, false),
+        ] {
+            assert_eq!(used_up(spent, cap, day), expected, "{spent:?} of {cap:?}");
+        }
+    }
+
+    #[test]
     fn beats_stand_at_the_right_and_are_told_in_words() {
         let outcomes = ["answered", "unreachable", "answered", "resting"];
         let drawn = beats(&outcomes);
-        assert_eq!(drawn.first().map(|b| b.x.as_str()), Some("90.0"));
+        assert_eq!(drawn.first().map(|b| b.x.as_str()), Some("93.3"));
         assert_eq!(drawn.iter().map(|b| b.height).collect::<Vec<_>>(), [14, 24, 14, 5]);
         assert_eq!(beats_said("ollama", &outcomes), "ollama, the last 4 times: answered 2, not reached 1, rests 1.");
         assert_eq!(beats_said("ollama", &[]), "ollama had no part in the last requests.");
-        assert_eq!(beats(&["answered"; 60][..BEATS_MAX]).len(), BEATS_MAX);
+        assert_eq!(beats(&["answered"; 80][..BEATS_MAX]).len(), BEATS_MAX);
     }
 
     #[test]

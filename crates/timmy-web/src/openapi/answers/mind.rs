@@ -238,6 +238,8 @@ pub struct Provider {
     models: Vec<String>,
     /// The model it would use now; empty while unknown.
     model: String,
+    /// Its version, of the engine what runs its models; empty while unknown.
+    version: String,
     /// How often it was asked.
     calls: u64,
     /// How often it gave no answer.

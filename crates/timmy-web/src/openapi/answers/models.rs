@@ -105,6 +105,9 @@ pub struct CatalogueEntry {
 pub struct ModelRunning {
     /// The model.
     name: String,
+    /// What would run it: `own`, the engine of the house, or `llama.cpp`. Nothing when it cannot be run.
+    #[schema(required)]
+    by: Option<String>,
     /// `resident`: it stays in memory whole. `streamed`: some layers are read from the disk for each token. `mapped`:
     /// llama.cpp leaves it to the system what is read. Nothing when it cannot be run.
     #[schema(required)]

@@ -20,7 +20,7 @@ pub fn routing() -> Vec<Call> {
         .lists::<ProviderMetrics>("Figures, in the order in which providers are asked.", Next::Never),
         Call::get("/api/v1/router/config", "routerConfig", "What the router goes by, without any key")
             .gives::<RouterConfig>(200, "The rules."),
-        Call::get("/api/v1/router/egress", "egress", "What left this machine for a model, newest first")
+        Call::get("/api/v1/router/egress", "egress", "What left this machine for a model or by a tool, newest first")
             .note("When, where to, what for and how much; never what was said.")
             .limited()
             .asks("before", "Only lines before this one; the `next` of the page before.", position())

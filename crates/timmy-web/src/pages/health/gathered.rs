@@ -1,13 +1,11 @@
 //! Everything Health is drawn from, gathered in one go: for the page and for programs.
 
-use std::path::Path;
-
 use serde_json::{Value, json};
 use timmy_domain::Record;
 use timmy_domain::bus::Pattern;
 use timmy_store::{EgressSum, EventQuery, Reader, StoreError};
-use timmy_tools::machine::{self, Machine};
-use timmy_tools::usage::{self, Usage};
+use timmy_tools::machine::Machine;
+use timmy_tools::usage::Usage;
 use tokio::time::Instant;
 
 use crate::errors::Refusal;
@@ -18,8 +16,6 @@ use crate::web::Web;
 
 /// Faults that are searched for the cause of a part's trouble.
 const FAULTS_MAX: usize = 50;
-/// Files of the home that are looked at for its size.
-const HOME_ENTRIES_MAX: usize = 5_000;
 
 /// Something that is done regularly, as the log tells it.
 #[derive(Clone, Debug)]
@@ -87,22 +83,6 @@ fn told(r: &Reader<'_>, day: &str) -> Result<Told, StoreError> {
     Ok((newest(r, "store.checked", 4)?, faults, lasts, r.egress_by_provider(day)?))
 }
 
-/// Measures the machine without holding up other requests.
-pub async fn measure(web: &Web) -> Machine {
-    let path = web.app.ctx.store.path().to_owned();
-    tokio::task::spawn_blocking(move || machine::measure(&path)).await.unwrap_or_default()
-}
-
-/// The machine, this process, and the size of the home with whether that is all of it.
-async fn measured(web: &Web) -> (Machine, Usage, Option<(u64, bool)>) {
-    let path = web.app.ctx.store.path().to_owned();
-    let work = move || {
-        let home = path.parent().map(|home: &Path| machine::folder_bytes(home, HOME_ENTRIES_MAX));
-        (machine::measure(&path), usage::measure(), home)
-    };
-    tokio::task::spawn_blocking(work).await.unwrap_or_default()
-}
-
 /// Gathers everything.
 ///
 /// # Errors
@@ -110,7 +90,9 @@ async fn measured(web: &Web) -> (Machine, Usage, Option<(u64, bool)>) {
 pub async fn everything(web: &Web) -> Result<Gathered, Refusal> {
     let day = web.app.ctx.now().to_utc().date().to_string();
     let (around, (checks, faults, lasts, left)) = gather(web, move |r| told(r, &day)).await?;
-    let (machine, usage, home_bytes) = measured(web).await;
+    let (readings, now) = (&web.app.ctx.readings, web.app.ctx.now());
+    let (machine, usage) = (readings.machine(now).await, readings.usage(now).await);
+    let home_bytes = readings.home_bytes(now).await;
     let enabled = |name: &str| match name {
         "Backup" | "Restore drill" => web.app.ctx.settings.backup.enabled,
         _ => true,

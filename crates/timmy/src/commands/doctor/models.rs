@@ -15,9 +15,10 @@ use crate::wire;
 /// How long one provider may take to say that it is there, in milliseconds.
 const PROBE_MS: u64 = 3_000;
 
-/// One provider: its name, whether it answers, why not, and what helps.
+/// One provider: its name, its version or what runs its models, whether it answers, why not, and what helps.
 pub(super) struct Asked {
     pub name: String,
+    pub version: String,
     pub up: bool,
     pub why: String,
     pub hint: String,
@@ -34,15 +35,19 @@ pub(super) async fn ask(home: &Home, config: &Config, findings: &mut Vec<Finding
     cascade.probe_all(Duration::from_millis(PROBE_MS)).await;
     let asked = cascade.status().into_iter().map(|status| Asked {
         up: matches!(status.state, ProviderState::Up),
-        why: match status.state {
-            ProviderState::Down { why } => cut(&one_line(&why), 200),
+        why: match &status.state {
+            ProviderState::Down { why, .. } => cut(&one_line(why), 200),
             _ => String::new(),
         },
-        hint: match status.kind {
-            "engine" => "Get a model: `timmy model list` shows them, `timmy model pull NAME` fetches one.".to_owned(),
-            "ollama" => "Start Ollama and run `ollama pull llama3.1:8b-instruct`.".to_owned(),
+        hint: match (&status.state, status.kind) {
+            (ProviderState::Down { hint, .. }, _) if !hint.is_empty() => hint.clone(),
+            (_, "engine") => {
+                "Get a model: `timmy model list` shows them, `timmy model pull NAME` fetches one.".to_owned()
+            }
+            (_, "ollama") => "Start Ollama and run `ollama pull llama3.1:8b-instruct`.".to_owned(),
             _ => "Check its url, and that its server runs.".to_owned(),
         },
+        version: status.version,
         name: status.name,
     });
     findings.extend(told(asked.collect()));
@@ -52,6 +57,7 @@ pub(super) async fn ask(home: &Home, config: &Config, findings: &mut Vec<Finding
 pub(super) fn of_answer(providers: &[Value]) -> Vec<Finding> {
     let asked = providers.iter().map(|p| Asked {
         name: safe(text(p, "name"), 60),
+        version: safe(text(p, "version"), 60),
         up: text(p, "status") == "up",
         why: safe(text(p, "why"), 200),
         hint: safe(text(p, "hint"), 200),
@@ -69,7 +75,8 @@ fn told(asked: Vec<Asked>) -> Vec<Finding> {
             .into_iter()
             .map(|a| {
                 if a.up {
-                    Finding::well("model", format!("{} answers", a.name))
+                    let version = if a.version.is_empty() { String::new() } else { format!(" ({})", a.version) };
+                    Finding::well("model", format!("{} answers{version}", a.name))
                 } else {
                     Finding::note("model", because(&a), a.hint)
                 }
@@ -94,7 +101,13 @@ mod tests {
 
     fn asked(name: &str, up: bool) -> Asked {
         let why = if up { String::new() } else { "nobody listens.".to_owned() };
-        Asked { name: name.into(), up, why, hint: if up { String::new() } else { format!("Start {name}.") } }
+        Asked {
+            name: name.into(),
+            version: String::new(),
+            up,
+            why,
+            hint: if up { String::new() } else { format!("Start {name}.") },
+        }
     }
 
     #[test]

@@ -92,6 +92,40 @@ fn named<'s>(spans: &'s [Value], name: &str) -> &'s Value {
     spans.iter().find(|span| span["name"] == name).unwrap_or_else(|| panic!("no {name}"))
 }
 
+// shows: models: in an hour in which all stays here no trace leaves for a collector elsewhere, and none of it is sent later
+#[test]
+fn no_trace_leaves_for_elsewhere_while_all_stays_here() {
+    let (address, got) = collector(&[]);
+    // The same socket, under an address of which nobody can tell that it is this machine.
+    let elsewhere = address.replace("127.0.0.1", "[::ffff:127.0.0.1]");
+    let home = home();
+    if crate::pulling::elsewhere::trusted(home.path()).is_none() {
+        return;
+    }
+    let server = Server::start_with(home.path(), &with_collector(&elsewhere));
+    server.post("/api/v1/router/local-only", &json!({"minutes": 60}));
+    server.get("/api/v1/models");
+    let bearer = format!("Bearer {}", server.token);
+    let figure = |name: &str| -> u64 {
+        let (_, page) = server.request("GET", "/metrics", &[("Authorization", bearer.as_str())], None);
+        let line = page.lines().find_map(|line| line.strip_prefix(name)).expect("a figure");
+        line.trim().parse().expect("a number")
+    };
+    let (dropped, queued) = ("timmy_telemetry_spans_dropped_total", "timmy_telemetry_spans_queued");
+    // With all that waits now, and a few more, the question from above is gone.
+    let gone = figure(dropped) + figure(queued) + 5;
+    server.wait_for(|| (figure(dropped) >= gone).then_some(()));
+    let sent = figure("timmy_telemetry_spans_sent_total");
+    server.post("/api/v1/router/local-only", &json!({"minutes": 0}));
+    let complete = json!({"messages": [{"role": "user", "content": "walnut"}]});
+    assert_eq!(server.ask("POST", "/api/v1/router/complete", Some(&complete)).0, 200);
+    let spans = spans_until(&got, &["POST /api/v1/router/complete"]);
+    assert!(
+        !spans.iter().any(|span| span["name"] == "GET /api/v1/models"),
+        "asked within the hour, {sent} sent before"
+    );
+}
+
 // shows: api: traces in OTLP for a collector the owner names, with names and figures and nobody's words
 #[test]
 fn requests_thoughts_answers_and_model_calls_become_traces_without_words() {

@@ -41,7 +41,8 @@ async fn a_start_takes_back_every_task() {
         engine.app.queue.take("timmy", &[]).await.expect("read").expect("one is ready");
     }
     assert!(engine.app.queue.take("timmy", &[]).await.expect("read").is_none());
-    assert!(engine.app.queue.recycle(false).await.expect("looked").is_empty(), "all are held");
+    let ended = engine.app.queue.look_after(Vec::new()).await.expect("looked");
+    assert!(ended.recycled.is_empty(), "all are held");
     let home = engine.home.as_ref().expect("its own").path();
     spoil(
         home,
@@ -49,7 +50,7 @@ async fn a_start_takes_back_every_task() {
         "priority = 'soonest'",
         &format!("seq IN (SELECT seq FROM task_queue LIMIT {TURN_BATCH_MAX})"),
     );
-    let back = engine.app.queue.recycle(true).await.expect("taken back");
+    let back = engine.app.queue.recycle_all().await.expect("taken back");
     assert_eq!(back.len(), count);
     assert!(back.iter().all(|task| task.status.known == Some(Status::Approved) && task.lease.is_none()));
     assert_eq!(back.iter().filter(|task| task.priority.as_str() == "soonest").count(), TURN_BATCH_MAX);

@@ -7,7 +7,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, bail};
 
-use crate::shell;
+use crate::{peers, shell};
 
 /// The document.
 pub const DOCUMENT: &str = "docs/performance.md";
@@ -47,10 +47,13 @@ fn figure(line: &str) -> Option<Figure> {
 }
 
 /// Runs one benchmark with its words on the terminal, and gives its figures.
-fn measure(root: &Path, command: &str) -> anyhow::Result<Vec<Figure>> {
+///
+/// The engine's finds its peer through `PEER_PYTHON`, which the others do not read.
+fn measure(root: &Path, command: &str, peer: Option<&Path>) -> anyhow::Result<Vec<Figure>> {
     let words: Vec<&str> = command.split(' ').collect();
     let (program, arguments) = words.split_first().context("an empty command")?;
     let mut child = shell::command(program, arguments, root)
+        .envs(peer.map(|python| ("PEER_PYTHON", python)))
         .stdout(Stdio::piped())
         .spawn()
         .with_context(|| format!("cannot start {command}"))?;
@@ -74,9 +77,11 @@ fn measure(root: &Path, command: &str) -> anyhow::Result<Vec<Figure>> {
 pub fn run(root: &Path, only: Option<&str>) -> anyhow::Result<bool> {
     let wanted = |heading: &str| only.is_none_or(|o| heading.to_lowercase().contains(&o.to_lowercase()));
     let mut text = format!("{METHOD}\n{}\n", machine(root));
+    // A Python that was chosen stands.
+    let peer = if shell::variable("PEER_PYTHON").is_some() { None } else { peers::python(root) };
     for (heading, command) in BENCHES.into_iter().filter(|(heading, _)| wanted(heading)) {
         println!("\n== {heading} · {command}");
-        text.push_str(&section(heading, command, &measure(root, command)?));
+        text.push_str(&section(heading, command, &measure(root, command, peer.as_deref())?));
     }
     if only.is_none() {
         fs::write(root.join(DOCUMENT), text).with_context(|| format!("cannot write {DOCUMENT}"))?;

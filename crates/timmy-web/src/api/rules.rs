@@ -7,7 +7,7 @@ use timmy_core::trust::policy::Surroundings;
 use timmy_core::trust::rules::Wanted;
 use timmy_domain::digest::Digest;
 use timmy_domain::plan::{FileTouch, How, Place, Plan};
-use timmy_domain::policy::rule::{Rule, Shape};
+use timmy_domain::policy::rule::{RULE_DAYS, RULE_USES, Rule, Shape};
 use timmy_domain::risk::RiskClass;
 use timmy_domain::{Problem, RuleId, Timestamp};
 use utoipa::ToSchema;
@@ -92,6 +92,12 @@ impl New {
     fn wanted(self) -> Result<Wanted, Problem> {
         if self.tool.is_empty() || self.tier_min.is_some_and(|tier| tier > 3) {
             return Err(Problem::invalid("bad_rule", "A rule names a tool and a tier up to 3.", "Say which tool."));
+        }
+        if !self.days.is_none_or(|days| (1..=RULE_DAYS).contains(&days))
+            || !self.max_uses.is_none_or(|uses| (1..=RULE_USES).contains(&uses))
+        {
+            let bounds = format!("A rule lasts 1 to {RULE_DAYS} days and is used 1 to {RULE_USES} times.");
+            return Err(Problem::invalid("bad_rule", bounds, "Leave them out for the most."));
         }
         let shape = Shape {
             tool: self.tool,

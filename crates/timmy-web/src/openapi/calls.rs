@@ -359,7 +359,7 @@ fn trust() -> Vec<Call> {
             .of("The rule.")
             .gives::<RuleRevoked>(200, "It allows nothing any more."),
         Call::post("/api/policy/explain", "explainPolicy", "What would be decided about an act, and why")
-            .takes::<rules::Explain>()
+            .may_take::<rules::Explain>()
             .gives::<Explained>(200, "The verdict."),
     ]
 }

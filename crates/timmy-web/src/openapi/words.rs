@@ -1,5 +1,6 @@
 //! The small words of the document: what a time, an id or one of a few names looks like on the wire.
 
+use timmy_core::trust::access::Scope as May;
 use timmy_domain::message::{MessageStatus, Speaker};
 use timmy_domain::thought::{Place as MadeAt, SeedType};
 use timmy_domain::{Life, Severity as HowBad};
@@ -82,6 +83,6 @@ words! {
         Speaker::Owner => "owner",
         Speaker::Timmy => "timmy",
     }));
-    /// What somebody may do: look; also act; also let others in.
-    Scope => one_of(["read", "operate", "admin"]);
+    /// What somebody may do: ask the models alone; look; also act; also let others in.
+    Scope => one_of(May::ALL.map(May::name));
 }

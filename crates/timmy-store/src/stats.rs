@@ -104,11 +104,6 @@ impl Counters {
         )
     }
 
-    /// How long the last commit took.
-    pub(crate) fn last_commit(&self) -> Duration {
-        Duration::from_micros(u64::try_from(self.last_commit_micros.load(Ordering::Relaxed)).unwrap_or(0))
-    }
-
     /// How long commits took: all in classes, and the latest one by one.
     pub(crate) fn commits(&self) -> (Spread, Vec<u64>) {
         let latest = self.latest.iter().filter_map(|micros| micros.load(Ordering::Relaxed).checked_sub(1));

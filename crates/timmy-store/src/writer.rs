@@ -2,8 +2,7 @@
 //!
 //! A batch grows while its channel has more, up to [`BATCH_COMMANDS_MAX`] commands and
 //! [`BATCH_GROWTH_MS_MAX`] milliseconds, and is committed as soon as the channel is empty: nobody
-//! waits for company, but a crowd for its latecomers (see `company_wait`). Everybody in it is answered after the
-//! COMMIT has reached the disk.
+//! waits for company. Everybody in it is answered after the COMMIT has reached the disk.
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,24 +31,6 @@ const BATCH_COMMANDS_MAX: usize = 4_096;
 
 /// How long one batch may grow, in milliseconds.
 const BATCH_GROWTH_MS_MAX: u64 = 5;
-
-/// Commands in a batch from which on it is one of a crowd, and waits a moment for the rest of it.
-const COMPANY_COMMANDS_MIN: usize = 32;
-
-/// How long a batch of a crowd waits for its next command at most, in microseconds.
-const COMPANY_WAIT_MICROS_MAX: u64 = 200;
-
-/// How long a batch of `commands` waits for one more before it is committed, when a commit takes `commit`.
-///
-/// Those who were answered by the last batch are just making their next command; a batch that leaves without
-/// them makes them pay for a sync of their own. A wait of an eighth of what that costs loses little when
-/// nobody comes. Few commands are not a crowd: they leave at once.
-fn company_wait(commands: usize, commit: Duration) -> Duration {
-    if commands < COMPANY_COMMANDS_MIN {
-        return Duration::ZERO;
-    }
-    (commit / 8).min(Duration::from_micros(COMPANY_WAIT_MICROS_MAX))
-}
 
 /// The positions of what was appended, and the events themselves.
 pub(crate) type Appended = (Range<Seq>, Vec<Prepared>);
@@ -270,25 +251,11 @@ impl Writer<'_> {
                 }
             }
             if self.waiting.len() < BATCH_COMMANDS_MAX && begun.elapsed() < growth {
-                next = commands.try_recv().ok().or_else(|| self.company(commands));
+                next = commands.try_recv().ok();
             }
         }
         self.finish(before.seq, fault);
         end
-    }
-
-    /// The next command, when the channel is empty for the moment but a crowd is at the door.
-    fn company(&self, commands: &mut mpsc::Receiver<Command>) -> Option<Command> {
-        let wait = company_wait(self.waiting.len(), self.shared.counters.last_commit());
-        let begun = Instant::now();
-        while begun.elapsed() < wait {
-            // Whoever makes the next command may need this very processor for it.
-            std::thread::yield_now();
-            if let Ok(command) = commands.try_recv() {
-                return Some(command);
-            }
-        }
-        None
     }
 
     /// Commits the batch, or takes all of it back; then answers everybody.

@@ -209,19 +209,3 @@ fn a_full_disk_refuses_what_does_not_fit_and_goes_on_when_there_is_room() {
         assert_eq!(writer.shared.full.since(), None, "there is room again");
     });
 }
-
-#[test]
-fn a_crowd_waits_for_its_latecomers_and_few_leave_at_once() {
-    let micros = Duration::from_micros;
-    let rows = [
-        (0, micros(4_000), micros(0)),
-        (31, micros(4_000), micros(0)),
-        (32, micros(400), micros(50)),
-        (4_096, micros(800), micros(100)),
-        (32, micros(30_000), micros(200)),
-        (32, micros(0), micros(0)),
-    ];
-    for (commands, commit, expected) in rows {
-        assert_eq!(company_wait(commands, commit), expected, "{commands} {commit:?}");
-    }
-}

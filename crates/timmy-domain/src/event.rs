@@ -4,6 +4,7 @@
 //! Names only grow: a name this binary does not know decodes to [`Event::Unknown`], so an older
 //! binary after a rollback still reads the log.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -146,6 +147,15 @@ macro_rules! catalogue {
                 match self {
                     $( Self::$variant(_) => $name, )*
                     Self::Unknown { name, .. } => name,
+                }
+            }
+
+            /// The dotted name, apart from the event: of a known one without a copy.
+            #[must_use]
+            pub fn into_name(self) -> Cow<'static, str> {
+                match self {
+                    $( Self::$variant(_) => Cow::Borrowed($name), )*
+                    Self::Unknown { name, .. } => Cow::Owned(name),
                 }
             }
 

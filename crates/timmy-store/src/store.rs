@@ -11,11 +11,12 @@ use timmy_domain::{NewEvent, Seq, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::block_on::block_on;
+use crate::command::{Command, Typed};
 use crate::readers::Readers;
 use crate::signing::Signer;
 use crate::stats::Counters;
 use crate::tx::Prepared;
-use crate::writer::{self, COMMANDS_QUEUED_MAX, Command, Full, Shared, Typed};
+use crate::writer::{self, COMMANDS_QUEUED_MAX, Full, Shared};
 use crate::{
     ChainReport, CheckReport, Reader, StoreError, StorePace, StoreStats, Tx, check, create, log, migrate, signing,
     spent, verify, watched,
@@ -182,7 +183,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::EventTooLarge`]; else as [`Store::write`].
     pub async fn append(&self, events: Vec<NewEvent>) -> Result<Vec<Seq>, StoreError> {
-        let prepared = events.into_iter().map(Prepared::new).collect::<Result<Vec<_>, _>>()?;
+        let mut prepared = Vec::with_capacity(events.len());
+        for event in events {
+            prepared.push(Prepared::new(event)?);
+        }
         let (reply, answer) = oneshot::channel();
         self.send(Command::Append(prepared, reply)).await?;
         answer.await.map_err(|_| StoreError::Closed)?.map(|(seqs, _)| seqs.collect())
@@ -378,7 +382,7 @@ fn start_writer(
 ) -> Result<(), StoreError> {
     thread::Builder::new()
         .name("store-writer".to_owned())
-        .spawn(move || writer::serve(conn, clock, random, signer, commands, &shared))
+        .spawn(move || writer::serve(conn, clock, random, signer, commands, &Arc::new(shared)))
         .map(drop)
         .map_err(|e| StoreError::io("the writer thread did not start", &e))
 }

@@ -1,5 +1,6 @@
 //! What work on the writer thread holds: the open transaction, the end of the chain, the time.
 
+use std::borrow::Cow;
 use std::ops::Deref;
 
 use rusqlite::Connection;
@@ -18,21 +19,28 @@ const ENTROPY_BYTES: usize = 4_096;
 /// Bytes of randomness in one id (UUID version 7, RFC 9562 §5.7).
 const ID_RANDOM_BYTES: usize = 10;
 
-/// An event whose body is already text: made by the caller, so that the writer need not.
+/// An event as its row has it: made by the caller, so that the writer need not.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    pub new: NewEvent,
+    pub name: Cow<'static, str>,
+    pub source: &'static str,
+    pub actor: &'static str,
+    pub cause: Option<Seq>,
+    pub task_id: Option<String>,
+    pub agent_id: Option<String>,
+    pub severity: i64,
     pub data: String,
 }
 
 impl Prepared {
     /// Encodes the body and checks its bound.
     pub(crate) fn new(new: NewEvent) -> Result<Self, StoreError> {
-        let data = new.event.data_json();
+        let NewEvent { event, source, actor, cause, task_id, agent_id } = new;
+        let (data, severity) = (event.data_json(), event.severity() as i64);
         if data.len() > EVENT_DATA_BYTES_MAX {
-            return Err(StoreError::EventTooLarge { name: new.event.name().to_owned(), bytes: data.len() });
+            return Err(StoreError::EventTooLarge { name: event.name().to_owned(), bytes: data.len() });
         }
-        Ok(Self { new, data })
+        Ok(Self { name: event.into_name(), source, actor: actor.name(), cause, task_id, agent_id, severity, data })
     }
 }
 

@@ -1,12 +1,13 @@
 //! The write-ahead log: when its pages are moved into the file, and by whom.
 //!
 //! SQLite would have the writer move them inside a commit, and everybody would wait for it: some 25 ms for 16 MiB.
-//! So a thread that is born for it moves what is there while the writer goes on; the writer then moves the little
-//! that came in meanwhile, after which SQLite begins the log anew. Whoever dies in between loses nothing, for a page
+//! So a thread that is born for it moves what is there, and syncs it, while the writer goes on; the writer then moves
+//! the little that came in meanwhile, after which SQLite begins the log anew. Whoever dies in between loses nothing, for a page
 //! stays in the log until the file holds it (<https://sqlite.org/wal.html>, section 3.3).
 
 use std::cell::Cell;
 use std::ffi::c_int;
+use std::fs::File;
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 
@@ -60,6 +61,8 @@ fn step(pages: i32, begin_at: i32, mover: Mover) -> Step {
 /// The writer's care for the log.
 pub(crate) struct WalCare {
     path: PathBuf,
+    /// The database, to be synced where SQLite does not: it syncs only after moving the whole log.
+    file: Option<&'static File>,
     mover: Option<JoinHandle<()>>,
     /// Pages at which moving begins: more than usual where an open reader kept the log from being begun anew.
     begin_at: i32,
@@ -70,7 +73,10 @@ impl WalCare {
     pub(crate) fn begin(conn: &Connection, path: PathBuf) -> Self {
         // Takes the place of SQLite's own hook, which would move pages inside a commit.
         conn.wal_hook(Some(count));
-        Self { path, mover: None, begin_at: MOVED_PAGES_MIN }
+        // Never closed: closing any handle of a file gives up all locks this process has on it, SQLite's too
+        // (<https://sqlite.org/howtocorrupt.html>, section 2.2).
+        let file = File::open(&path).ok().map(|file| &*Box::leak(Box::new(file)));
+        Self { path, file, mover: None, begin_at: MOVED_PAGES_MIN }
     }
 
     /// Looks after the log; called after each commit, when everybody was answered.
@@ -103,10 +109,9 @@ impl WalCare {
     }
 
     fn start(&mut self, conn: &Connection, pages: i32) {
-        let path = self.path.clone();
-        let spawned = std::thread::Builder::new().name("store-mover".to_owned()).spawn(move || {
-            told(create::open_mover(&path).and_then(|conn| move_pages(&conn)));
-        });
+        let (path, file) = (self.path.clone(), self.file);
+        let work = move || told(create::open_mover(&path).and_then(|conn| move_twice(&conn, file)));
+        let spawned = std::thread::Builder::new().name("store-mover".to_owned()).spawn(work);
         match spawned {
             Ok(thread) => self.mover = Some(thread),
             Err(error) => {
@@ -131,6 +136,17 @@ fn count(_: &Wal, pages: c_int) -> rusqlite::Result<()> {
 /// Moves what is in the log into the file, as far as open readers allow, and waits for nobody.
 fn move_pages(conn: &Connection) -> Result<(), StoreError> {
     conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+    Ok(())
+}
+
+/// Moves what is in the log, and then what came in meanwhile; syncs both, so that little is left to the writer.
+fn move_twice(conn: &Connection, file: Option<&File>) -> Result<(), StoreError> {
+    for _ in 0..2 {
+        move_pages(conn)?;
+        if let Some(file) = file {
+            file.sync_data().map_err(|e| StoreError::io("moved pages were not synced", &e))?;
+        }
+    }
     Ok(())
 }
 

@@ -2,10 +2,9 @@
 //!
 //! A batch grows while its channel has more, up to [`BATCH_COMMANDS_MAX`] commands and
 //! [`BATCH_GROWTH_MS_MAX`] milliseconds, and is committed as soon as the channel is empty: nobody
-//! waits for company. Everybody in it is answered after the COMMIT has reached the disk.
+//! waits for company. Everybody in it is answered after the COMMIT has reached the disk, which the writer
+//! waits for itself unless there is a [`Crowd`].
 
-use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -16,10 +15,11 @@ use rusqlite::config::DbConfig;
 use timmy_domain::Seq;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::readers::panicked;
+use crate::command::{Batch, Command, Waiting, refuse};
+use crate::crowd::Crowd;
 use crate::signing::Signer;
 use crate::stats::Counters;
-use crate::tx::{Prepared, Tx};
+use crate::tx::Tx;
 use crate::wal::WalCare;
 use crate::{Clock, Random, StoreError, log};
 
@@ -32,98 +32,6 @@ const BATCH_COMMANDS_MAX: usize = 4_096;
 /// How long one batch may grow, in milliseconds.
 const BATCH_GROWTH_MS_MAX: u64 = 5;
 
-/// The positions of what was appended, and the events themselves.
-pub(crate) type Appended = (Range<Seq>, Vec<Prepared>);
-
-/// What the writer is asked to do.
-pub(crate) enum Command {
-    /// Append events, all of them or none. Answers their positions, and gives the events back: taking
-    /// them apart costs their caller's thread less than this one, which everybody waits for.
-    Append(Vec<Prepared>, oneshot::Sender<Result<Appended, StoreError>>),
-    /// Run a piece of work.
-    Work(Box<dyn Job>),
-    /// End the thread; answers when the connection is closed.
-    End(oneshot::Sender<()>),
-}
-
-/// A piece of work that remembers its result until the batch is committed.
-pub(crate) trait Job: Send {
-    /// Does the work. `Err` asks for a rollback of this work alone.
-    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), ()>;
-    /// What the work itself failed with, when it did.
-    fn failure(&self) -> Option<&StoreError>;
-    /// Tells the caller; `fault` is what befell the whole batch.
-    fn answer(self: Box<Self>, fault: Option<StoreError>);
-}
-
-/// A closure of a caller, its result and the way back to him.
-pub(crate) struct Typed<T, F> {
-    work: Option<F>,
-    result: Option<Result<T, StoreError>>,
-    reply: oneshot::Sender<Result<T, StoreError>>,
-}
-
-impl<T, F> Typed<T, F> {
-    pub(crate) fn new(work: F, reply: oneshot::Sender<Result<T, StoreError>>) -> Self {
-        Self { work: Some(work), result: None, reply }
-    }
-}
-
-impl<T, F> Job for Typed<T, F>
-where
-    T: Send,
-    F: FnOnce(&mut Tx<'_>) -> Result<T, StoreError> + Send,
-{
-    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), ()> {
-        let Some(work) = self.work.take() else { return Err(()) };
-        let result = catch_unwind(AssertUnwindSafe(|| work(tx))).unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
-        let outcome = if result.is_ok() { Ok(()) } else { Err(()) };
-        self.result = Some(result);
-        outcome
-    }
-
-    fn failure(&self) -> Option<&StoreError> {
-        self.result.as_ref()?.as_ref().err()
-    }
-
-    fn answer(self: Box<Self>, fault: Option<StoreError>) {
-        let answer = match (self.result, fault) {
-            // Work that failed by itself keeps its own reason.
-            (Some(Err(own)), _) => Err(own),
-            (_, Some(fault)) => Err(fault),
-            (Some(result), None) => result,
-            (None, None) => Err(StoreError::Closed),
-        };
-        // The caller may have gone; what was committed stays.
-        let _ = self.reply.send(answer);
-    }
-}
-
-/// Somebody in the batch who waits for the commit.
-enum Waiting {
-    Append { done: Appended, reply: oneshot::Sender<Result<Appended, StoreError>> },
-    Work(Box<dyn Job>),
-}
-
-impl Waiting {
-    /// The failure of work that met a full disk.
-    fn full(&self) -> Option<&StoreError> {
-        match self {
-            Self::Append { .. } => None,
-            Self::Work(job) => job.failure().filter(|error| **error == StoreError::DiskFull),
-        }
-    }
-
-    fn answer(self, fault: Option<StoreError>) {
-        match self {
-            Self::Append { done, reply } => {
-                let _ = reply.send(fault.map_or(Ok(done), Err));
-            }
-            Self::Work(job) => job.answer(fault),
-        }
-    }
-}
-
 /// What the writer thread shares with the store.
 pub(crate) struct Shared {
     pub path: PathBuf,
@@ -131,6 +39,15 @@ pub(crate) struct Shared {
     pub stopped: Arc<OnceLock<String>>,
     pub counters: Arc<Counters>,
     pub full: Arc<Full>,
+}
+
+impl Shared {
+    /// Stops all writing for what was found.
+    pub(crate) fn stop(&self, finding: &str) {
+        if self.stopped.set(finding.to_owned()).is_ok() {
+            tracing::error!(finding, "writing to the database has stopped");
+        }
+    }
 }
 
 /// Since when the disk is full, as the writer found it.
@@ -151,7 +68,7 @@ impl Full {
     }
 
     /// A write was stored.
-    fn end(&self) {
+    pub(crate) fn end(&self) {
         if self.0.swap(0, Ordering::AcqRel) != 0 {
             tracing::info!("the disk has room again");
         }
@@ -165,12 +82,13 @@ pub(crate) fn serve(
     random: Random,
     signer: Signer,
     mut commands: mpsc::Receiver<Command>,
-    shared: &Shared,
+    shared: &Arc<Shared>,
 ) {
     let end = match Tx::new(&conn, clock, random, Some(signer)) {
         Ok(tx) => {
             let wal = WalCare::begin(&conn, shared.path.clone());
-            Writer { conn: &conn, tx, shared, waiting: Vec::new(), wal }.run(&mut commands)
+            let crowd = Crowd::new(shared.path.clone());
+            Writer { conn: &conn, tx, shared, waiting: Vec::new(), held: None, wal, crowd }.run(&mut commands)
         }
         Err(error) => {
             tracing::error!(%error, "the writer did not start");
@@ -193,21 +111,25 @@ pub(crate) fn serve(
 struct Writer<'a> {
     conn: &'a Connection,
     tx: Tx<'a>,
-    shared: &'a Shared,
+    shared: &'a Arc<Shared>,
     waiting: Vec<Waiting>,
+    /// The next command, where it was kept out of the last batch.
+    held: Option<Command>,
     wal: WalCare,
+    crowd: Crowd,
 }
 
 impl Writer<'_> {
     /// Works until the store ends; answers who asked for the end.
     fn run(mut self, commands: &mut mpsc::Receiver<Command>) -> Option<oneshot::Sender<()>> {
         let end = self.work(commands);
+        self.crowd.end();
         self.wal.end();
         end
     }
 
     fn work(&mut self, commands: &mut mpsc::Receiver<Command>) -> Option<oneshot::Sender<()>> {
-        while let Some(first) = commands.blocking_recv() {
+        while let Some(first) = self.held.take().or_else(|| commands.blocking_recv()) {
             let first = match first {
                 Command::End(reply) => return Some(reply),
                 command => command,
@@ -225,6 +147,9 @@ impl Writer<'_> {
 
     /// Takes in one batch and commits it.
     fn batch(&mut self, first: Command, commands: &mut mpsc::Receiver<Command>) -> Option<oneshot::Sender<()>> {
+        if matches!(first, Command::Work(_)) {
+            self.crowd.leave(self.conn);
+        }
         let before = match log::begin(self.conn) {
             Ok(head) => head,
             Err(fault) => {
@@ -239,6 +164,10 @@ impl Writer<'_> {
         let (begun, growth) = (Instant::now(), Duration::from_millis(BATCH_GROWTH_MS_MAX));
         let mut fault = None;
         while let Some(command) = next.take() {
+            if self.crowd.is_here() && matches!(command, Command::Work(_)) && !self.waiting.is_empty() {
+                self.held = Some(command);
+                break;
+            }
             match self.take(command) {
                 Ok(None) => {}
                 Ok(reply) => {
@@ -251,14 +180,26 @@ impl Writer<'_> {
                 }
             }
             if self.waiting.len() < BATCH_COMMANDS_MAX && begun.elapsed() < growth {
-                next = commands.try_recv().ok();
+                next = self.next(commands);
             }
         }
         self.finish(before.seq, fault);
         end
     }
 
-    /// Commits the batch, or takes all of it back; then answers everybody.
+    /// What else comes in. Nobody waits for company, but for a disk that is busy with the batch before.
+    fn next(&mut self, commands: &mut mpsc::Receiver<Command>) -> Option<Command> {
+        if self.crowd.is_enough(self.waiting.len()) {
+            return None;
+        }
+        match commands.try_recv() {
+            Ok(command) => Some(command),
+            Err(_) if self.crowd.is_busy() => self.crowd.wait(commands),
+            Err(_) => None,
+        }
+    }
+
+    /// Commits the batch, or takes all of it back; then answers everybody, or has them answered.
     fn finish(&mut self, before: Seq, fault: Option<StoreError>) {
         let begun = Instant::now();
         let head = self.tx.head();
@@ -274,21 +215,19 @@ impl Writer<'_> {
         if let Some(refused) = refused {
             self.note_full(refused);
         }
-        if fault.is_none() {
-            let rows = u64::try_from(head.seq - before).unwrap_or(0);
-            let micros = i64::try_from(begun.elapsed().as_micros()).unwrap_or(i64::MAX);
-            self.shared.counters.committed(rows, micros);
-            if rows > 0 {
-                self.shared.full.end();
-                self.shared.head.send_replace(head.seq);
-            }
-        } else {
-            self.shared.counters.failed.one();
+        if fault.is_some() {
             self.undo();
         }
-        for waiting in self.waiting.drain(..) {
-            waiting.answer(fault.clone());
+        let waiting = std::mem::take(&mut self.waiting);
+        let (commands, only_appends) = (waiting.len(), waiting.iter().all(|w| matches!(w, Waiting::Append { .. })));
+        let rows = u64::try_from(head.seq - before).unwrap_or(0);
+        let batch = Batch { waiting, head: head.seq, rows, begun };
+        if fault.is_none() && self.crowd.is_here() {
+            self.crowd.hand_over(batch, self.shared);
+        } else {
+            batch.answer(fault.as_ref(), self.shared);
         }
+        self.crowd.note(self.conn, self.shared, commands, only_appends);
         self.wal.tend(self.conn);
     }
 
@@ -332,19 +271,6 @@ impl Writer<'_> {
                 outcome.map(|()| None)
             }
             Command::End(reply) => Ok(Some(reply)),
-        }
-    }
-}
-
-/// Answers a command that is not done.
-fn refuse(command: Command, fault: &StoreError) {
-    match command {
-        Command::Append(_, reply) => {
-            let _ = reply.send(Err(fault.clone()));
-        }
-        Command::Work(job) => job.answer(Some(fault.clone())),
-        Command::End(reply) => {
-            let _ = reply.send(());
         }
     }
 }

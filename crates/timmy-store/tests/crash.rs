@@ -9,6 +9,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use support::{House, at, login, mind, open_at, wait};
 use timmy_store::{Options, Store, Tx};
 
@@ -21,7 +22,7 @@ const WRITER: &str = "TIMMY_STORE_TEST_WRITER";
 fn writer() {
     let Some(path) = std::env::var_os(WRITER) else { return };
     let store = open_at(path.as_ref(), Arc::new(|| at(support::BEGIN)), Options::default()).unwrap();
-    let threads: Vec<_> = (0..3)
+    let threads: Vec<_> = (0..4)
         .map(|n| {
             let store = store.clone();
             std::thread::spawn(move || while append(&store, n) {})
@@ -32,17 +33,21 @@ fn writer() {
     }
 }
 
-/// Appends once, in one of two ways, and says what was acknowledged; false when nobody listens.
+/// Appends once, in one of three ways, and says what was acknowledged; false when nobody listens.
 fn append(store: &Store, way: u32) -> bool {
     let work = |tx: &mut Tx<'_>| {
         let seq = tx.append(mind("a"))?;
         tx.set_cursor("last", seq)?;
         Ok(seq)
     };
-    let last = if way == 0 {
-        store.write_blocking(work).unwrap()
-    } else {
-        *store.append_blocking((0..20).map(login).collect()).unwrap().last().unwrap()
+    let last = match way {
+        0 => store.write_blocking(work).unwrap(),
+        // A crowd, whose batches the writer does not bring to the disk itself.
+        1 => {
+            let crowd = (0..100).map(|n| store.append(vec![login(n)]));
+            wait(join_all(crowd)).into_iter().flat_map(|seqs| seqs.unwrap()).max().unwrap()
+        }
+        _ => *store.append_blocking((0..20).map(login).collect()).unwrap().last().unwrap(),
     };
     let line = format!("acknowledged {last}\n");
     std::io::stdout().lock().write_all(line.as_bytes()).is_ok()

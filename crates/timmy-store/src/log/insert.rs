@@ -52,23 +52,22 @@ impl<'conn> Inserter<'conn> {
         id: Uuid,
         now: Timestamp,
     ) -> Result<Head, StoreError> {
-        let new = &event.new;
-        let (seq, at, name) = (head.seq + 1, now.max(head.at), new.event.name());
+        let (seq, at) = (head.seq + 1, now.max(head.at));
         let row = Canonical {
             seq,
             id: id.as_bytes(),
-            event_type: name.as_bytes(),
-            source: new.source.as_bytes(),
-            actor: new.actor.name().as_bytes(),
-            cause: new.cause,
-            task_id: new.task_id.as_deref().map(str::as_bytes),
-            agent_id: new.agent_id.as_deref().map(str::as_bytes),
-            severity: new.event.severity() as i64,
+            event_type: event.name.as_bytes(),
+            source: event.source.as_bytes(),
+            actor: event.actor.as_bytes(),
+            cause: event.cause,
+            task_id: event.task_id.as_deref().map(str::as_bytes),
+            agent_id: event.agent_id.as_deref().map(str::as_bytes),
+            severity: event.severity,
             data: event.data.as_bytes(),
             timestamp: at.micros(),
         };
         let hash = row.hash(&head.hash, &mut self.scratch);
-        if let Err(error) = self.bind_shared(event, name, row.severity) {
+        if let Err(error) = self.bind_shared(event) {
             // What is bound is uncertain now.
             self.bound = Bound::default();
             return Err(error);
@@ -80,42 +79,41 @@ impl<'conn> Inserter<'conn> {
         statement.raw_bind_parameter(11, row.timestamp)?;
         statement.raw_bind_parameter(12, hash.as_slice())?;
         statement.raw_execute()?;
-        self.marks.note(conn, seq, name, new, row.severity)?;
+        self.marks.note(conn, seq, event)?;
         Ok(Head { seq, hash, at })
     }
 
     /// Binds what differs from the row before.
-    fn bind_shared(&mut self, event: &Prepared, name: &str, severity: i64) -> Result<(), StoreError> {
-        let (new, bound, statement) = (&event.new, &mut self.bound, &mut self.statement);
-        let actor = new.actor.name();
-        if bound.event_type.as_deref() != Some(name) {
-            statement.raw_bind_parameter(3, name)?;
-            bound.event_type = Some(name.to_owned());
+    fn bind_shared(&mut self, event: &Prepared) -> Result<(), StoreError> {
+        let (bound, statement) = (&mut self.bound, &mut self.statement);
+        if bound.event_type.as_deref() != Some(&*event.name) {
+            statement.raw_bind_parameter(3, &*event.name)?;
+            bound.event_type = Some(event.name.clone().into_owned());
         }
-        if bound.source != Some(new.source) {
-            statement.raw_bind_parameter(4, new.source)?;
-            bound.source = Some(new.source);
+        if bound.source != Some(event.source) {
+            statement.raw_bind_parameter(4, event.source)?;
+            bound.source = Some(event.source);
         }
-        if bound.actor != Some(actor) {
-            statement.raw_bind_parameter(5, actor)?;
-            bound.actor = Some(actor);
+        if bound.actor != Some(event.actor) {
+            statement.raw_bind_parameter(5, event.actor)?;
+            bound.actor = Some(event.actor);
         }
         // NULL is what a parameter is before it is bound for the first time.
-        if bound.cause != new.cause {
-            statement.raw_bind_parameter(6, new.cause)?;
-            bound.cause = new.cause;
+        if bound.cause != event.cause {
+            statement.raw_bind_parameter(6, event.cause)?;
+            bound.cause = event.cause;
         }
-        if bound.task_id != new.task_id {
-            statement.raw_bind_parameter(7, &new.task_id)?;
-            bound.task_id.clone_from(&new.task_id);
+        if bound.task_id != event.task_id {
+            statement.raw_bind_parameter(7, &event.task_id)?;
+            bound.task_id.clone_from(&event.task_id);
         }
-        if bound.agent_id != new.agent_id {
-            statement.raw_bind_parameter(8, &new.agent_id)?;
-            bound.agent_id.clone_from(&new.agent_id);
+        if bound.agent_id != event.agent_id {
+            statement.raw_bind_parameter(8, &event.agent_id)?;
+            bound.agent_id.clone_from(&event.agent_id);
         }
-        if bound.severity != Some(severity) {
-            statement.raw_bind_parameter(9, severity)?;
-            bound.severity = Some(severity);
+        if bound.severity != Some(event.severity) {
+            statement.raw_bind_parameter(9, event.severity)?;
+            bound.severity = Some(event.severity);
         }
         Ok(())
     }

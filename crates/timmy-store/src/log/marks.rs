@@ -5,11 +5,12 @@
 //! taken back), they are read after all.
 
 use rusqlite::{Connection, params};
-use timmy_domain::{NewEvent, Seq};
+use timmy_domain::Seq;
 
 use super::{BLOCK_ROWS, blocks};
 use crate::StoreError;
 use crate::checkpoint::{block_of, first_of};
+use crate::tx::Prepared;
 
 /// The kinds of marks, as stored. `cause` comes last; its values are numbers of blocks.
 const KINDS: [&str; 6] = ["type", "source", "actor", "agent", "task", "cause"];
@@ -47,14 +48,7 @@ pub(crate) struct Marks {
 
 impl Marks {
     /// Notes a row that was just written; when it fills its block, what the block holds is stored.
-    pub(crate) fn note(
-        &mut self,
-        conn: &Connection,
-        seq: Seq,
-        name: &str,
-        event: &NewEvent,
-        severity: i64,
-    ) -> Result<(), StoreError> {
+    pub(crate) fn note(&mut self, conn: &Connection, seq: Seq, event: &Prepared) -> Result<(), StoreError> {
         let block = block_of(seq);
         if self.next != Some(seq) {
             self.clear();
@@ -64,7 +58,7 @@ impl Marks {
         if self.next.is_none() {
             return if full { blocks::summarise(conn, block) } else { Ok(()) };
         }
-        self.see(name, event, severity);
+        self.see(event);
         self.next = Some(seq + 1);
         if full {
             let stored = self.store(conn, block);
@@ -80,9 +74,9 @@ impl Marks {
         }
     }
 
-    fn see(&mut self, name: &str, event: &NewEvent, severity: i64) {
-        let (agent, task) = (event.agent_id.as_deref(), event.task_id.as_deref());
-        let texts = [Some(name), Some(event.source), Some(event.actor.name()), agent, task];
+    fn see(&mut self, event: &Prepared) {
+        let (agent, task, severity) = (event.agent_id.as_deref(), event.task_id.as_deref(), event.severity);
+        let texts = [Some(&*event.name), Some(event.source), Some(event.actor), agent, task];
         for (values, text) in self.kinds.iter_mut().zip(texts) {
             if let Some(text) = text {
                 values.note(text, severity);

@@ -1,9 +1,15 @@
 //! One batch, driven by hand: what fails in it harms nobody else, and a lost batch is lost for all.
 
+use std::ops::Range;
+use std::sync::Mutex;
+use std::sync::mpsc::Sender;
+
 use timmy_domain::event::{LoginFailed, MindChanged};
 use timmy_domain::{NewEvent, Timestamp};
 
 use super::*;
+use crate::command::{Appended, Typed};
+use crate::tx::Prepared;
 use crate::{create, signing, verify};
 
 type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;
@@ -38,22 +44,26 @@ fn with_writer(test: impl FnOnce(&mut Writer<'_>, &Connection)) {
     create::create(&path, &random, Timestamp::EPOCH).unwrap();
     let conn = create::open_writer(&path).unwrap();
     let signer = signing::settle(&conn, &path, &random, Timestamp::EPOCH).unwrap();
-    let shared = Shared {
+    let shared = Arc::new(Shared {
         path: path.clone(),
         head: watch::channel(0).0,
         stopped: Arc::default(),
         counters: Arc::default(),
         full: Arc::default(),
-    };
+    });
     let clock: Clock = Arc::new(|| Timestamp::from_micros(1_000_000));
     let tx = Tx::new(&conn, clock, random, Some(signer)).unwrap();
-    let wal = WalCare::begin(&conn, path);
-    let mut writer = Writer { conn: &conn, tx, shared: &shared, waiting: Vec::new(), wal };
+    let (wal, crowd) = (WalCare::begin(&conn, path.clone()), Crowd::new(path));
+    let mut writer = Writer { conn: &conn, tx, shared: &shared, waiting: Vec::new(), held: None, wal, crowd };
     test(&mut writer, &conn);
+    writer.crowd.end();
     writer.wal.end();
     assert!(conn.is_autocommit(), "a transaction stayed open");
     let report = verify::chain(&conn, 1).unwrap();
-    assert_eq!((report.bad, report.last_seq), (None, *shared.head.borrow()));
+    assert_eq!(report.bad, None);
+    if shared.stopped.get().is_none() {
+        assert_eq!(report.last_seq, *shared.head.borrow());
+    }
 }
 
 /// Puts `commands` into one batch, as if they had come in together, however slow this machine is.
@@ -207,5 +217,119 @@ fn a_full_disk_refuses_what_does_not_fit_and_goes_on_when_there_is_room() {
         one_batch(writer, vec![d]);
         assert_eq!(seqs(got_d), acknowledged + 1..acknowledged + 2);
         assert_eq!(writer.shared.full.since(), None, "there is room again");
+    });
+}
+
+/// Makes every sync of a crowd's batch wait for a word of the test, which is also its outcome.
+fn by_hand(writer: &mut Writer<'_>) -> Sender<std::io::Result<()>> {
+    let (say, word) = std::sync::mpsc::channel();
+    let word = Mutex::new(word);
+    writer.crowd.sync = Arc::new(move |_| word.lock().unwrap().recv().unwrap_or(Ok(())));
+    say
+}
+
+/// Appends of one event each, by as many.
+fn appends(count: u64) -> (Vec<Command>, Vec<Answer<Appended>>) {
+    (0..count).map(|n| append(vec![event(n)])).unzip()
+}
+
+/// Lets a crowd come: 64 appends in one batch, which the writer itself brings to the disk.
+fn gather(writer: &mut Writer<'_>) {
+    let (commands, answers) = appends(64);
+    one_batch(writer, commands);
+    assert!(answers.into_iter().all(|answer| !seqs(answer).is_empty()));
+    assert!(writer.crowd.is_here());
+}
+
+/// Who waits for the disk: 2 is the COMMIT itself, 1 is not.
+fn level(conn: &Connection) -> i64 {
+    conn.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap()
+}
+
+// shows: store: with a crowd of appends, too, nobody is answered before his event is on the disk
+#[test]
+fn a_crowd_is_answered_when_its_batch_is_on_the_disk_and_the_next_is_taken_in_meanwhile() {
+    with_writer(|writer, conn| {
+        let say = by_hand(writer);
+        assert_eq!(level(conn), 2);
+        gather(writer);
+        assert_eq!(level(conn), 1);
+        let (commands, mut first) = appends(20);
+        one_batch(writer, commands);
+        let (commands, second) = appends(10);
+        one_batch(writer, commands);
+        assert!(writer.crowd.is_busy());
+        assert!(first.iter_mut().all(|answer| answer.try_recv().is_err()), "nothing has reached the disk");
+        assert_eq!(*writer.shared.head.borrow(), 64);
+        say.send(Ok(())).unwrap();
+        let last = first.pop().unwrap().blocking_recv().unwrap().unwrap().0;
+        assert_eq!((last, *writer.shared.head.borrow()), (84..85, 84));
+        say.send(Ok(())).unwrap();
+        for (answer, seq) in second.into_iter().zip(85..) {
+            assert_eq!(answer.blocking_recv().unwrap().unwrap().0, seq..seq + 1);
+        }
+        drop(say);
+        // Few come now: the crowd has gone, and the writer waits for the disk itself.
+        let (commands, few) = appends(3);
+        one_batch(writer, commands);
+        assert_eq!((level(conn), writer.crowd.is_here()), (2, false));
+        for answer in few {
+            answer.blocking_recv().unwrap().unwrap();
+        }
+    });
+}
+
+#[test]
+fn what_changes_more_than_the_log_is_on_the_disk_before_anybody_can_read_it() {
+    with_writer(|writer, _| {
+        drop(by_hand(writer));
+        gather(writer);
+        let (commands, mut received) = mpsc::channel(256);
+        let (appended, answers) = appends(20);
+        let (change, changed) = work(|tx| Ok((tx.append(event(9))?, level(tx.conn()))));
+        let (ending, ended) = oneshot::channel();
+        let more = appends(2);
+        for command in appended.into_iter().chain([change]).chain(more.0).chain([Command::End(ending)]) {
+            commands.try_send(command).map_err(|_| "the queue is full").unwrap();
+        }
+        let end = writer.work(&mut received);
+        assert_eq!(changed.blocking_recv().unwrap().unwrap(), (85, 2), "in a batch that waits for the disk");
+        assert!(!writer.crowd.is_here());
+        for (answer, first) in answers.into_iter().zip(65..) {
+            assert_eq!(answer.blocking_recv().unwrap().unwrap().0.start, first);
+        }
+        for (answer, first) in more.1.into_iter().zip(86..) {
+            assert_eq!(answer.blocking_recv().unwrap().unwrap().0.start, first);
+        }
+        end.unwrap().send(()).unwrap();
+        ended.blocking_recv().unwrap();
+    });
+}
+
+#[test]
+fn a_disk_that_does_not_take_a_crowd_s_batch_stops_all_writing_and_everybody_is_told() {
+    with_writer(|writer, _| {
+        let say = by_hand(writer);
+        gather(writer);
+        let ((one, first), (two, second)) = (appends(20), appends(20));
+        one_batch(writer, one);
+        one_batch(writer, two);
+        say.send(Err(std::io::Error::other("cable"))).unwrap();
+        for answer in first {
+            let said = answer.blocking_recv().unwrap().unwrap_err().to_string();
+            assert!(said.contains("the disk did not take what was written") && said.contains("cable"), "{said}");
+        }
+        // A second sync might succeed although the first one lost pages.
+        for answer in second {
+            assert!(matches!(answer.blocking_recv().unwrap(), Err(StoreError::ReadOnly { .. })));
+        }
+        assert!(writer.shared.stopped.get().is_some_and(|finding| finding.contains("cable")));
+        assert_eq!(*writer.shared.head.borrow(), 64);
+        let (commands, mut received) = mpsc::channel(1);
+        let (late, mut answer) = append(vec![event(1)]);
+        commands.try_send(late).map_err(|_| "the queue is full").unwrap();
+        drop(commands);
+        assert!(writer.work(&mut received).is_none());
+        assert!(matches!(answer.try_recv().unwrap(), Err(StoreError::ReadOnly { .. })));
     });
 }

@@ -6,7 +6,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes};
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
@@ -44,24 +44,24 @@ const PANIC_CHARS_MAX: usize = 300;
 pub struct Reached(pub IpAddr);
 
 /// The door.
-pub async fn door(State(web): State<Web>, request: Request, next: Next) -> Response {
+pub async fn door(web: &Web, request: Request, next: Next) -> Response {
     let path = request.uri().path_and_query().map_or("/", |p| p.as_str()).to_owned();
     let style = Style::of(request.uri().path(), request.headers());
     let look = auth::look(request.headers());
     let method = request.method().clone();
-    let (visit, response) = match admit(&web, request).await {
+    let (visit, response) = match admit(web, request).await {
         Ok((visit, request)) => {
-            let answering = measure::traced(&web, visit.as_ref(), request, next);
+            let answering = measure::traced(web, visit.as_ref(), request, next);
             let answered = AssertUnwindSafe(answering).catch_unwind().await;
             let response = match answered {
                 Ok(response) => response,
                 Err(panic) => {
                     let what = words(panic.as_ref());
-                    broken(&web, method.as_str(), &path, what).await
+                    broken(web, method.as_str(), &path, what).await
                 }
             };
             let response = match &visit {
-                Some(visit) => lasting::watched(&web, &visit.who.principal, response),
+                Some(visit) => lasting::watched(web, &visit.who.principal, response),
                 None => response,
             };
             (visit, response)
@@ -75,7 +75,7 @@ pub async fn door(State(web): State<Web>, request: Request, next: Next) -> Respo
     };
     let mut response = match style {
         Style::Json => response,
-        Style::Page => did::forget(visit.as_ref(), errors::draw(&web, visit.as_ref(), look, response).await),
+        Style::Page => did::forget(visit.as_ref(), errors::draw(web, visit.as_ref(), look, response).await),
     };
     measure::came(&mut response, visit.as_ref());
     response

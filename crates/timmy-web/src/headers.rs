@@ -1,8 +1,6 @@
 //! Headers on every answer: nothing from elsewhere, nothing framed, nothing sniffed, nothing kept by default.
 
-use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, header};
-use axum::middleware::Next;
 use axum::response::Response;
 
 /// What a page may load: its own scripts, styles and pictures, and nothing else.
@@ -24,12 +22,11 @@ pub const ALWAYS: [(&str, &str); 7] = [
 ];
 
 /// Adds them. An answer that says nothing about being kept is not kept.
-pub async fn add(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+pub fn add(response: &mut Response) {
     let headers = response.headers_mut();
+    headers.reserve(ALWAYS.len() + 1);
     for (name, value) in ALWAYS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
 }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use axum::body::HttpBody;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -51,14 +51,18 @@ pub fn came(response: &mut Response, visit: Option<&Visit>) {
     }
 }
 
-/// Measures one request.
-pub async fn watch(State(web): State<Web>, request: Request, next: Next) -> Response {
+/// Measures one request, which `answer` answers.
+pub async fn watch<F: Future<Output = Response>>(
+    web: &Web,
+    request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Response {
     let began = Instant::now();
     let _in_flight = Level::hold(web.surface.in_flight.clone());
-    let mut going = Going(Some(&web));
+    let mut going = Going(Some(web));
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
-    let (mut response, db) = spent::within(next.run(request)).await;
+    let (mut response, db) = spent::within(answer(request)).await;
     let took = began.elapsed();
     going.0 = None;
     let route = route.as_ref().map_or(NOWHERE, MatchedPath::as_str);

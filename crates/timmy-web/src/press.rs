@@ -11,7 +11,6 @@ use std::sync::{Mutex, PoisonError};
 use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
-use axum::middleware::Next;
 use axum::response::Response;
 use flate2::{Compress, Compression, FlushCompress, Status};
 use futures_util::{StreamExt, stream};
@@ -117,13 +116,29 @@ fn worth(headers: &HeaderMap) -> bool {
     !headers.contains_key(header::CONTENT_ENCODING) && !small && !kind.starts_with("text/event-stream")
 }
 
+/// What a request says about how its answer may be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// Its client reads gzip.
+    reads: bool,
+    /// Its answer has no body.
+    bodiless: bool,
+    /// It only asks. The answer to a post may show a secret this once; it does not stay in memory.
+    asks: bool,
+}
+
+impl Asked {
+    /// What `request` says.
+    pub fn of(request: &Request) -> Self {
+        let method = request.method();
+        let (bodiless, asks) = (method == Method::HEAD, method == Method::GET);
+        Self { reads: reads_gzip(request.headers()), bodiless, asks }
+    }
+}
+
 /// Compresses the answer to one request.
-pub async fn press(request: Request, next: Next) -> Response {
-    let reads = reads_gzip(request.headers());
-    let bodiless = request.method() == Method::HEAD;
-    // The answer to a post may show a secret this once; it does not stay in memory.
-    let asks = request.method() == Method::GET;
-    let mut response = next.run(request).await;
+pub async fn press(asked: Asked, mut response: Response) -> Response {
+    let Asked { reads, bodiless, asks } = asked;
     let size = response.body().size_hint().exact();
     let fits = size.is_none_or(|bytes| (PRESS_BYTES_MIN..=PRESS_BYTES_MAX).contains(&bytes));
     if bodiless || !fits || response.status().is_informational() || !worth(response.headers()) {
@@ -191,7 +206,7 @@ mod tests {
 
     use axum::Router;
     use axum::http::StatusCode;
-    use axum::middleware::from_fn;
+    use axum::middleware::{Next, from_fn};
     use axum::routing::get;
     use flate2::read::GzDecoder;
     use tower::ServiceExt;
@@ -266,6 +281,11 @@ mod tests {
         assert!(!of("") && !of("gzip;q=0") && !of("x-gzip") && !of("identity"));
     }
 
+    async fn pressing(request: Request, next: Next) -> Response {
+        let asked = Asked::of(&request);
+        press(asked, next.run(request).await).await
+    }
+
     async fn asked(path: &str, method: Method, accepts: &str) -> (StatusCode, HeaderMap, Vec<u8>) {
         let slow = || async {
             let pieces = (0..40).map(|i| Ok::<_, std::io::Error>(format!("piece {i} of a long answer\n")));
@@ -281,7 +301,7 @@ mod tests {
             .route("/image", get(|| async { ([(header::CONTENT_TYPE, "image/png")], "p".repeat(5_000)) }))
             .route("/slow", get(slow))
             .route("/torn", get(torn))
-            .layer(from_fn(press));
+            .layer(from_fn(pressing));
         let request = Request::builder().method(method).uri(path).header(header::ACCEPT_ENCODING, accepts);
         let answer = app.oneshot(request.body(Body::empty()).expect("a request")).await.expect("an answer");
         let (parts, body) = answer.into_parts();

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use timmy_domain::tally::{Held, Level};
@@ -54,13 +55,18 @@ pub fn router(parts: WebParts) -> Router {
 }
 
 fn assemble(web: &Web) -> Router {
-    routes::routed()
-        .layer(from_fn_with_state(web.clone(), door::door))
-        .layer(from_fn_with_state(web.clone(), measure::watch))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(from_fn(press::press))
-        .layer(from_fn(headers::add))
-        .with_state(web.clone())
+    let layers = (from_fn_with_state(web.clone(), pass), DefaultBodyLimit::max(BODY_BYTES_MAX));
+    routes::routed().layer(layers).with_state(web.clone())
+}
+
+/// What every request passes on its way in, and every answer on its way out. One layer, for each costs a copy of the
+/// request and of what waits for its answer.
+async fn pass(State(web): State<Web>, request: Request, next: Next) -> Response {
+    let asked = press::Asked::of(&request);
+    let answer = measure::watch(&web, request, |request| door::door(&web, request, next)).await;
+    let mut response = press::press(asked, answer).await;
+    headers::add(&mut response);
+    response
 }
 
 /// Serves `parts` on `listener` until `stop` is cancelled, then ends in an orderly way: nobody new comes in, sockets

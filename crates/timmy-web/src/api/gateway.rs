@@ -5,11 +5,13 @@
 //! chose the words, so they may go to any provider that is configured, unless the call says `X-Timmy-Local-Only: 1`.
 //! `X-Timmy-Provider` says who answered.
 
+use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use serde_json::{Value, json};
 use timmy_domain::problem::Kind;
@@ -54,9 +56,16 @@ const LOCAL_ONLY: &str = "x-timmy-local-only";
 type Given = Result<Response, Refused>;
 
 /// The label of everything a call says.
-fn label(headers: &HeaderMap) -> Sensitivity {
-    let local = headers.get(LOCAL_ONLY).and_then(|v| v.to_str().ok()).is_some_and(|v| v == "1" || v == "true");
-    if local { Sensitivity::LocalOnly } else { Sensitivity::Open }
+pub struct Label(Sensitivity);
+
+impl<S: Sync> FromRequestParts<S> for Label {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let said = parts.headers.get(LOCAL_ONLY).and_then(|v| v.to_str().ok());
+        let local = said.is_some_and(|v| v == "1" || v == "true");
+        Ok(Self(if local { Sensitivity::LocalOnly } else { Sensitivity::Open }))
+    }
 }
 
 /// A call under way: its place among the others, and its bounds.
@@ -114,12 +123,12 @@ fn by(mut response: Response, provider: &str) -> Response {
 pub async fn chat(
     State(web): State<Web>,
     visit: Visit,
-    headers: HeaderMap,
+    Label(label): Label,
     wanted: Result<Fields<ChatWanted>, Refusal>,
 ) -> Given {
     let Fields(wanted) = wanted?;
     let (streams, counts) = (wanted.streams(), wanted.counts());
-    let request = wanted.request(label(&headers), &web)?;
+    let request = wanted.request(label, &web)?;
     budget::check(&web, &visit.who.principal).await?;
     let asking = Asking::new(&web, &visit, request)?;
     if streams {
@@ -136,12 +145,12 @@ pub async fn chat(
 pub async fn complete(
     State(web): State<Web>,
     visit: Visit,
-    headers: HeaderMap,
+    Label(label): Label,
     wanted: Result<Fields<TextWanted>, Refusal>,
 ) -> Given {
     let Fields(wanted) = wanted?;
     let (streams, counts) = (wanted.streams(), wanted.counts());
-    let request = wanted.request(label(&headers), &web)?;
+    let request = wanted.request(label, &web)?;
     budget::check(&web, &visit.who.principal).await?;
     let asking = Asking::new(&web, &visit, request)?;
     if streams {
@@ -157,12 +166,12 @@ pub async fn complete(
 pub async fn embed(
     State(web): State<Web>,
     visit: Visit,
-    headers: HeaderMap,
+    Label(label): Label,
     wanted: Result<Fields<EmbedWanted>, Refusal>,
 ) -> Given {
     let Fields(wanted) = wanted?;
     budget::check(&web, &visit.who.principal).await?;
-    embeddings::given(&web, &visit, wanted, label(&headers)).await
+    embeddings::given(&web, &visit, wanted, label).await
 }
 
 /// The models that can be asked now, each under the name of its provider, and `auto`.

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::State;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use timmy_core::settings::Settings;
@@ -18,6 +19,10 @@ async fn breaks() -> Response {
     panic!("the floor\ngave way")
 }
 
+async fn through(State(web): State<Web>, request: Request, next: Next) -> Response {
+    door(&web, request, next).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_that_panics_is_told_and_the_process_goes_on() {
     let engine = timmy_testkit::engine(vec![Arc::new(Reflex::new("m")) as Arc<dyn Provider>], Settings::default());
@@ -32,7 +37,7 @@ async fn a_handler_that_panics_is_told_and_the_process_goes_on() {
     };
     let web = Web::new(parts, CancellationToken::new());
     let app: Router =
-        Router::new().route("/breaks", get(breaks)).layer(from_fn_with_state(web.clone(), door)).with_state(web);
+        Router::new().route("/breaks", get(breaks)).layer(from_fn_with_state(web.clone(), through)).with_state(web);
     let ask = |accept: &'static str| {
         let request = Request::builder()
             .uri("/breaks?words=secret")

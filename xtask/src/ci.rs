@@ -1,13 +1,17 @@
 //! Every check of the house in one order, for people and for unattended runs alike.
 
+use std::num::NonZero;
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+use anyhow::Context;
 
 use crate::{e2e, fuzz, gen_docs, peers, schemathesis, shell, tidy, toolservers};
 
 /// What a step does: run a program, or call a check of this crate.
 enum Act {
     Run(&'static [&'static str]),
+    Tests,
     Tidy,
     Generated,
     Browser,
@@ -46,7 +50,7 @@ const STEPS: &[Step] = &[
         Act::Run(&["cargo", "build", "--quiet", "--workspace", "--locked", "--bins", "--tests"]),
     ),
     step("generated", "cargo xtask gen --check", Act::Generated),
-    step("tests", "cargo test --workspace", Act::Run(&["cargo", "test", "--workspace", "--locked", "--no-fail-fast"])),
+    step("tests", "cargo test --workspace", Act::Tests),
 ];
 const BROWSER: Step = step("browser", "cargo xtask e2e", Act::Browser);
 const TOOL_SERVERS: Step = step("tool servers", "cargo xtask toolservers", Act::ToolServers);
@@ -95,6 +99,7 @@ fn act(root: &Path, act: &Act) -> anyhow::Result<bool> {
     match act {
         Act::Run([program, arguments @ ..]) => shell::succeeds(program, arguments, root),
         Act::Run([]) => Ok(true),
+        Act::Tests => tests(root),
         Act::Tidy => tidy::run(root),
         Act::Generated => gen_docs::run(root, Some(Path::new(BINARY)), true),
         Act::Browser => e2e::run(root, Some(Path::new(BINARY)), None),
@@ -103,6 +108,15 @@ fn act(root: &Path, act: &Act) -> anyhow::Result<bool> {
         Act::Schemathesis => schemathesis::run(root, Some(Path::new(BINARY)), None),
         Act::Fuzz => fuzz::run(root, None, None),
     }
+}
+
+/// All tests, twice as many at once as there are processors: most wait for processes, sockets and the disk.
+fn tests(root: &Path) -> anyhow::Result<bool> {
+    let threads = std::thread::available_parallelism().map_or(1, NonZero::get) * 2;
+    let arguments = ["test", "--workspace", "--locked", "--no-fail-fast"];
+    let mut command = shell::command("cargo", &arguments, root);
+    let status = command.env("RUST_TEST_THREADS", threads.to_string()).status().context("cannot start cargo")?;
+    Ok(status.success())
 }
 
 /// The time of each step and of all.

@@ -122,7 +122,6 @@ impl Batch {
             let micros = i64::try_from(self.begun.elapsed().as_micros()).unwrap_or(i64::MAX);
             shared.counters.committed(self.rows, micros);
             if self.rows > 0 {
-                shared.full.end();
                 // A later batch may have been faster.
                 shared.head.send_if_modified(|head| self.head > std::mem::replace(head, self.head.max(*head)));
             }

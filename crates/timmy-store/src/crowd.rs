@@ -95,8 +95,10 @@ impl Crowd {
         next.flatten()
     }
 
-    /// Hands over a batch that was committed without a sync.
+    /// Hands over a batch that was committed: without a sync, or behind one that has not reached the disk yet.
     pub(crate) fn hand_over(&mut self, batch: Batch, shared: &Shared) {
+        // Takes note of those that have arrived.
+        self.is_busy();
         let refused = match &self.syncer {
             Some(syncer) => syncer.batches.send(batch).err().map(|refused| refused.0),
             None => Some(batch),
@@ -115,10 +117,14 @@ impl Crowd {
     pub(crate) fn note(&mut self, conn: &Connection, shared: &Arc<Shared>, commands: usize, only_appends: bool) {
         match (self.here, crowded(self.here, commands, only_appends)) {
             (true, false) => self.leave(conn),
-            (false, true) => match self.start(shared).and_then(|()| synchronous(conn, "NORMAL")) {
-                Ok(()) => self.here = true,
-                Err(error) => tracing::warn!(%error, "a crowd of appends waits for the disk batch by batch"),
-            },
+            (false, true) => {
+                let started = self.start(shared);
+                // Before SQLite is told: a batch may be synced twice, and never not at all.
+                self.here = started.is_ok();
+                if let Err(error) = started.and_then(|()| synchronous(conn, "NORMAL")) {
+                    tracing::warn!(%error, "a crowd of appends waits for the disk batch by batch");
+                }
+            }
             _ => {}
         }
     }
@@ -153,9 +159,12 @@ impl Crowd {
         let (done, synced) = mpsc::unbounded_channel();
         let (shared, sync) = (Arc::clone(shared), Arc::clone(&self.sync));
         let work = move || {
+            let mut failed = None;
             for batch in waiting {
-                let synced = bring(&shared, || sync(&wal));
-                batch.answer(synced.err().as_ref(), &shared);
+                if failed.is_none() {
+                    failed = bring(&shared, || sync(&wal)).err();
+                }
+                batch.answer(failed.as_ref(), &shared);
                 // Gone only when the writer is: then nobody waits.
                 let _ = done.send(());
             }
@@ -166,16 +175,14 @@ impl Crowd {
     }
 }
 
-/// Brings the write-ahead log to the disk. After one failure nothing more is brought there: the kernel may have let go
-/// of what it could not write, and tells so only once.
+/// Brings the write-ahead log to the disk. A failure is the last word, a full disk's too: the kernel may have let go of
+/// what it could not write, and a second try may succeed without it. What was refused so can still be read, and may or
+/// may not be there after a start.
 fn bring(shared: &Shared, sync: impl FnOnce() -> std::io::Result<()>) -> Result<(), StoreError> {
-    if let Some(finding) = shared.stopped.get() {
-        return Err(StoreError::ReadOnly { finding: finding.clone() });
-    }
     sync().map_err(|error| {
-        let fault = StoreError::io("the disk did not take what was written", &error);
-        shared.stop(&fault.to_string());
-        fault
+        let message = format!("the disk did not take what was written: {error}");
+        shared.stop(&message);
+        StoreError::Disk { message }
     })
 }
 

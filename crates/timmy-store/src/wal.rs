@@ -7,7 +7,7 @@
 
 use std::cell::Cell;
 use std::ffi::c_int;
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 
@@ -63,7 +63,7 @@ pub(crate) struct WalCare {
     path: PathBuf,
     /// The database, to be synced where SQLite does not: it syncs only after moving the whole log.
     file: Option<&'static File>,
-    mover: Option<JoinHandle<()>>,
+    mover: Option<JoinHandle<Result<(), StoreError>>>,
     /// Pages at which moving begins: more than usual where an open reader kept the log from being begun anew.
     begin_at: i32,
 }
@@ -75,12 +75,15 @@ impl WalCare {
         conn.wal_hook(Some(count));
         // Never closed: closing any handle of a file gives up all locks this process has on it, SQLite's too
         // (<https://sqlite.org/howtocorrupt.html>, section 2.2).
-        let file = File::open(&path).ok().map(|file| &*Box::leak(Box::new(file)));
+        let file = OpenOptions::new().write(true).open(&path).ok().map(|file| &*Box::leak(Box::new(file)));
         Self { path, file, mover: None, begin_at: MOVED_PAGES_MIN }
     }
 
-    /// Looks after the log; called after each commit, when everybody was answered.
-    pub(crate) fn tend(&mut self, conn: &Connection) {
+    /// Looks after the log; called after each commit.
+    ///
+    /// # Errors
+    /// When moved pages could not be synced: SQLite may think them safe, so nothing more may be written.
+    pub(crate) fn tend(&mut self, conn: &Connection) -> Result<(), StoreError> {
         let pages = PAGES.get();
         if pages < MOVED_PAGES_MIN {
             // SQLite has begun the log anew.
@@ -95,22 +98,34 @@ impl WalCare {
             Step::Nothing => {}
             Step::Begin => self.start(conn, pages),
             Step::Await | Step::Rest => {
-                self.end();
+                self.end()?;
                 self.rest(conn, pages);
             }
         }
+        Ok(())
     }
 
     /// Waits for whoever is moving pages.
-    pub(crate) fn end(&mut self) {
-        if let Some(Err(_)) = self.mover.take().map(JoinHandle::join) {
+    ///
+    /// # Errors
+    /// As [`WalCare::tend`].
+    pub(crate) fn end(&mut self) -> Result<(), StoreError> {
+        let Some(mover) = self.mover.take() else { return Ok(()) };
+        mover.join().unwrap_or_else(|_| {
             tracing::error!("the thread that moves pages panicked; the writer moves them");
-        }
+            Ok(())
+        })
     }
 
     fn start(&mut self, conn: &Connection, pages: i32) {
         let (path, file) = (self.path.clone(), self.file);
-        let work = move || told(create::open_mover(&path).and_then(|conn| move_twice(&conn, file)));
+        let work = move || match create::open_mover(&path) {
+            Ok(conn) => move_twice(&conn, file),
+            unopened => {
+                told(unopened.map(drop));
+                Ok(())
+            }
+        };
         let spawned = std::thread::Builder::new().name("store-mover".to_owned()).spawn(work);
         match spawned {
             Ok(thread) => self.mover = Some(thread),
@@ -142,9 +157,10 @@ fn move_pages(conn: &Connection) -> Result<(), StoreError> {
 /// Moves what is in the log, and then what came in meanwhile; syncs both, so that little is left to the writer.
 fn move_twice(conn: &Connection, file: Option<&File>) -> Result<(), StoreError> {
     for _ in 0..2 {
-        move_pages(conn)?;
+        told(move_pages(conn));
         if let Some(file) = file {
-            file.sync_data().map_err(|e| StoreError::io("moved pages were not synced", &e))?;
+            let failed = |e| StoreError::Disk { message: format!("the disk did not take what was moved: {e}") };
+            file.sync_data().map_err(failed)?;
         }
     }
     Ok(())

@@ -124,7 +124,9 @@ impl Writer<'_> {
     fn run(mut self, commands: &mut mpsc::Receiver<Command>) -> Option<oneshot::Sender<()>> {
         let end = self.work(commands);
         self.crowd.end();
-        self.wal.end();
+        if let Err(fault) = self.wal.end() {
+            self.shared.stop(&fault.to_string());
+        }
         end
     }
 
@@ -222,13 +224,22 @@ impl Writer<'_> {
         let (commands, only_appends) = (waiting.len(), waiting.iter().all(|w| matches!(w, Waiting::Append { .. })));
         let rows = u64::try_from(head.seq - before).unwrap_or(0);
         let batch = Batch { waiting, head: head.seq, rows, begun };
-        if fault.is_none() && self.crowd.is_here() {
+        if fault.is_none() && rows > 0 {
+            // What was committed found room, wherever it is by now.
+            self.shared.full.end();
+        }
+        // Behind a batch on its way nobody is answered earlier: should the disk refuse that one, this one is lost too.
+        if fault.is_none() && (self.crowd.is_here() || self.crowd.is_busy()) {
             self.crowd.hand_over(batch, self.shared);
         } else {
             batch.answer(fault.as_ref(), self.shared);
         }
         self.crowd.note(self.conn, self.shared, commands, only_appends);
-        self.wal.tend(self.conn);
+        if self.shared.stopped.get().is_none()
+            && let Err(fault) = self.wal.tend(self.conn)
+        {
+            self.shared.stop(&fault.to_string());
+        }
     }
 
     fn note_full(&self, refused: &StoreError) {

@@ -16,16 +16,21 @@ use timmy_store::{Options, Store, Tx};
 /// Says to this program that it is the writer, and where the database lies.
 const WRITER: &str = "TIMMY_STORE_TEST_WRITER";
 
+/// Says that the writer appends in crowds only.
+const CROWDS: &str = "TIMMY_STORE_TEST_CROWDS";
+
 /// The writer: appends until it is killed and prints each acknowledged position. Does nothing when
 /// it is run as an ordinary test.
 #[test]
 fn writer() {
     let Some(path) = std::env::var_os(WRITER) else { return };
     let store = open_at(path.as_ref(), Arc::new(|| at(support::BEGIN)), Options::default()).unwrap();
-    let threads: Vec<_> = (0..4)
-        .map(|n| {
+    let ways = if std::env::var_os(CROWDS).is_some() { vec![Way::Crowd; 2] } else { Way::ALL.to_vec() };
+    let threads: Vec<_> = ways
+        .into_iter()
+        .map(|way| {
             let store = store.clone();
-            std::thread::spawn(move || while append(&store, n) {})
+            std::thread::spawn(move || while append(&store, way) {})
         })
         .collect();
     for thread in threads {
@@ -33,24 +38,44 @@ fn writer() {
     }
 }
 
-/// Appends once, in one of three ways, and says what was acknowledged; false when nobody listens.
-fn append(store: &Store, way: u32) -> bool {
+/// How the writer appends.
+#[derive(Clone, Copy)]
+enum Way {
+    Work,
+    Crowd,
+    Together,
+}
+
+impl Way {
+    const ALL: [Self; 4] = [Self::Work, Self::Crowd, Self::Together, Self::Together];
+}
+
+/// Appends once and says what was acknowledged; false when nobody listens.
+fn append(store: &Store, way: Way) -> bool {
     let work = |tx: &mut Tx<'_>| {
         let seq = tx.append(mind("a"))?;
         tx.set_cursor("last", seq)?;
         Ok(seq)
     };
     let last = match way {
-        0 => store.write_blocking(work).unwrap(),
+        Way::Work => store.write_blocking(work).unwrap(),
         // A crowd, whose batches the writer does not bring to the disk itself.
-        1 => {
+        Way::Crowd => {
             let crowd = (0..100).map(|n| store.append(vec![login(n)]));
             wait(join_all(crowd)).into_iter().flat_map(|seqs| seqs.unwrap()).max().unwrap()
         }
-        _ => *store.append_blocking((0..20).map(login).collect()).unwrap().last().unwrap(),
+        Way::Together => *store.append_blocking((0..20).map(login).collect()).unwrap().last().unwrap(),
     };
     let line = format!("acknowledged {last}\n");
     std::io::stdout().lock().write_all(line.as_bytes()).is_ok()
+}
+
+/// The threads of a process, by name.
+#[cfg(target_os = "linux")]
+fn threads(process: u32) -> Vec<String> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).unwrap().filter_map(Result::ok);
+    let names = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+    names.map(|name| name.trim().to_owned()).collect()
 }
 
 #[derive(PartialEq)]
@@ -64,10 +89,11 @@ enum Line {
 fn nothing_acknowledged_is_lost_when_the_writer_is_killed() {
     let house = House::new();
     let mut before = 0;
-    for lines in [1, 37, 260, 900, 2_500] {
+    for (lines, crowds) in [(1, false), (37, false), (260, false), (900, false), (2_500, false), (400, true)] {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "writer", "--nocapture", "--test-threads=1"])
             .env(WRITER, house.path())
+            .envs(crowds.then_some((CROWDS, "1")))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -96,6 +122,8 @@ fn nothing_acknowledged_is_lost_when_the_writer_is_killed() {
                 Line::End => panic!("the writer ended by itself"),
             }
         }
+        #[cfg(target_os = "linux")]
+        assert!(!crowds || threads(child.id()).iter().any(|name| name == "store-syncer"), "no crowd came");
         child.kill().unwrap();
         while read(&mut acknowledged) != Line::End {}
         child.wait().unwrap();

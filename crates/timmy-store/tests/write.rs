@@ -4,6 +4,7 @@
 
 mod support;
 
+use futures_util::future::{join, join_all};
 use support::{House, login, mind, wait};
 use timmy_domain::NewEvent;
 use timmy_domain::Problem;
@@ -158,4 +159,39 @@ fn many_writers_get_their_own_positions_without_gaps() {
     let stats = store.stats();
     assert_eq!(stats.rows, all.len() as u64);
     assert!(stats.batches >= 1 && stats.batches <= 400);
+}
+
+#[test]
+fn a_store_that_closes_amid_a_crowd_answers_everybody_and_keeps_what_it_acknowledged() {
+    let house = House::new();
+    let store = house.open();
+    let appended = wait(async {
+        let crowds = (0..4).map(|_| async {
+            let mut kept = Vec::new();
+            for _ in 0..20 {
+                let crowd = join_all((0..200).map(|n| store.append(vec![login(n)]))).await;
+                for answer in crowd {
+                    match answer {
+                        Ok(seqs) => kept.extend(seqs),
+                        Err(error) => assert_eq!(error, StoreError::Closed),
+                    }
+                }
+            }
+            kept
+        });
+        let closing = async {
+            let mut bell = store.head();
+            while *bell.borrow_and_update() < 3_000 {
+                bell.changed().await.unwrap();
+            }
+            store.close().await;
+        };
+        join(join_all(crowds), closing).await.0
+    });
+    let mut kept: Vec<i64> = appended.into_iter().flatten().collect();
+    kept.sort_unstable();
+    let again = house.open();
+    assert!(kept.len() >= 3_000 && again.last_seq() >= *kept.last().unwrap());
+    assert_eq!(kept, (1..=kept.len() as i64).collect::<Vec<_>>(), "each position was told once");
+    assert_eq!(wait(again.verify_chain(1)).unwrap().bad, None);
 }

@@ -69,6 +69,7 @@ impl<'conn> Inserter<'conn> {
         let hash = row.hash(&head.hash, &mut self.scratch);
         if let Err(error) = self.bind_shared(event) {
             // What is bound is uncertain now.
+            self.statement.clear_bindings();
             self.bound = Bound::default();
             return Err(error);
         }

@@ -57,7 +57,7 @@ fn with_writer(test: impl FnOnce(&mut Writer<'_>, &Connection)) {
     let mut writer = Writer { conn: &conn, tx, shared: &shared, waiting: Vec::new(), held: None, wal, crowd };
     test(&mut writer, &conn);
     writer.crowd.end();
-    writer.wal.end();
+    writer.wal.end().unwrap();
     assert!(conn.is_autocommit(), "a transaction stayed open");
     let report = verify::chain(&conn, 1).unwrap();
     assert_eq!(report.bad, None);
@@ -224,7 +224,17 @@ fn a_full_disk_refuses_what_does_not_fit_and_goes_on_when_there_is_room() {
 fn by_hand(writer: &mut Writer<'_>) -> Sender<std::io::Result<()>> {
     let (say, word) = std::sync::mpsc::channel();
     let word = Mutex::new(word);
-    writer.crowd.sync = Arc::new(move |_| word.lock().unwrap().recv().unwrap_or(Ok(())));
+    #[cfg(unix)]
+    let log = std::fs::metadata(create::wal_path(&writer.shared.path)).unwrap();
+    writer.crowd.sync = Arc::new(move |file| {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            assert_eq!(file.metadata().unwrap().ino(), log.ino(), "it is the write-ahead log that is synced");
+        }
+        file.sync_data()?;
+        word.lock().unwrap().recv().unwrap_or(Ok(()))
+    });
     say
 }
 
@@ -261,6 +271,8 @@ fn a_crowd_is_answered_when_its_batch_is_on_the_disk_and_the_next_is_taken_in_me
         assert!(writer.crowd.is_busy());
         assert!(first.iter_mut().all(|answer| answer.try_recv().is_err()), "nothing has reached the disk");
         assert_eq!(*writer.shared.head.borrow(), 64);
+        // Whether there is room, the COMMIT has shown.
+        writer.shared.full.begin(1);
         say.send(Ok(())).unwrap();
         let last = first.pop().unwrap().blocking_recv().unwrap().unwrap().0;
         assert_eq!((last, *writer.shared.head.borrow()), (84..85, 84));
@@ -268,6 +280,7 @@ fn a_crowd_is_answered_when_its_batch_is_on_the_disk_and_the_next_is_taken_in_me
         for (answer, seq) in second.into_iter().zip(85..) {
             assert_eq!(answer.blocking_recv().unwrap().unwrap().0, seq..seq + 1);
         }
+        assert_eq!(writer.shared.full.since(), Some(1), "a batch of before says nothing about the room of now");
         drop(say);
         // Few come now: the crowd has gone, and the writer waits for the disk itself.
         let (commands, few) = appends(3);
@@ -308,12 +321,16 @@ fn what_changes_more_than_the_log_is_on_the_disk_before_anybody_can_read_it() {
 
 #[test]
 fn a_disk_that_does_not_take_a_crowd_s_batch_stops_all_writing_and_everybody_is_told() {
-    with_writer(|writer, _| {
+    with_writer(|writer, conn| {
         let say = by_hand(writer);
         gather(writer);
-        let ((one, first), (two, second)) = (appends(20), appends(20));
+        let ((one, first), (two, mut second)) = (appends(20), appends(3));
         one_batch(writer, one);
+        writer.crowd.leave(conn);
+        assert_eq!(level(conn), 2);
+        // Synced by its own COMMIT, and yet worth nothing should the disk refuse what lies before it.
         one_batch(writer, two);
+        assert!(second.iter_mut().all(|answer| answer.try_recv().is_err()));
         say.send(Err(std::io::Error::other("cable"))).unwrap();
         for answer in first {
             let said = answer.blocking_recv().unwrap().unwrap_err().to_string();
@@ -321,7 +338,7 @@ fn a_disk_that_does_not_take_a_crowd_s_batch_stops_all_writing_and_everybody_is_
         }
         // A second sync might succeed although the first one lost pages.
         for answer in second {
-            assert!(matches!(answer.blocking_recv().unwrap(), Err(StoreError::ReadOnly { .. })));
+            assert!(matches!(answer.blocking_recv().unwrap(), Err(StoreError::Disk { .. })));
         }
         assert!(writer.shared.stopped.get().is_some_and(|finding| finding.contains("cable")));
         assert_eq!(*writer.shared.head.borrow(), 64);
@@ -331,5 +348,21 @@ fn a_disk_that_does_not_take_a_crowd_s_batch_stops_all_writing_and_everybody_is_
         drop(commands);
         assert!(writer.work(&mut received).is_none());
         assert!(matches!(answer.try_recv().unwrap(), Err(StoreError::ReadOnly { .. })));
+    });
+}
+
+#[test]
+fn what_was_committed_before_writing_was_stopped_for_another_reason_is_still_acknowledged() {
+    with_writer(|writer, _| {
+        let say = by_hand(writer);
+        gather(writer);
+        let (commands, answers) = appends(20);
+        one_batch(writer, commands);
+        writer.shared.stop("a row is damaged");
+        say.send(Ok(())).unwrap();
+        for answer in answers {
+            answer.blocking_recv().unwrap().unwrap();
+        }
+        assert_eq!(*writer.shared.head.borrow(), 84);
     });
 }

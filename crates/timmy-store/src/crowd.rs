@@ -43,7 +43,8 @@ fn crowded(now: bool, commands: usize, only_appends: bool) -> bool {
 /// The thread that brings committed batches to the disk.
 struct Syncer {
     batches: SyncSender<Batch>,
-    synced: mpsc::UnboundedReceiver<()>,
+    /// For each batch, whether it has reached the disk.
+    synced: mpsc::UnboundedReceiver<bool>,
     thread: JoinHandle<()>,
 }
 
@@ -51,7 +52,8 @@ struct Syncer {
 pub(crate) struct Crowd {
     path: PathBuf,
     here: bool,
-    /// Batches that were handed over and have not reached the disk.
+    /// Batches that were handed over and have not reached the disk; one that never will is away for ever, so that
+    /// nobody behind it is told that his is there.
     away: usize,
     syncer: Option<Syncer>,
     pub(crate) sync: Sync,
@@ -76,23 +78,21 @@ impl Crowd {
     /// Whether a batch is on its way to the disk.
     pub(crate) fn is_busy(&mut self) -> bool {
         let Some(syncer) = &mut self.syncer else { return false };
-        while self.away > 0 && syncer.synced.try_recv().is_ok() {
-            self.away -= 1;
+        while let Ok(synced) = syncer.synced.try_recv() {
+            self.away = self.away.saturating_sub(usize::from(synced));
         }
         self.away > 0
     }
 
-    /// Waits for a command, or until the batch on its way has reached the disk: then `None`.
+    /// Waits for a command, or until something is known of the batch on its way: then `None`.
     pub(crate) fn wait<T>(&mut self, commands: &mut mpsc::Receiver<T>) -> Option<T> {
         let syncer = self.syncer.as_mut()?;
-        let next = block_on(poll_fn(|cx| match commands.poll_recv(cx) {
-            Poll::Ready(command) => Poll::Ready(Some(command)),
-            Poll::Pending => syncer.synced.poll_recv(cx).map(|_| None),
+        let (command, synced) = block_on(poll_fn(|cx| match commands.poll_recv(cx) {
+            Poll::Ready(command) => Poll::Ready((command, false)),
+            Poll::Pending => syncer.synced.poll_recv(cx).map(|synced| (None, synced == Some(true))),
         }));
-        if next.is_none() {
-            self.away = self.away.saturating_sub(1);
-        }
-        next.flatten()
+        self.away = self.away.saturating_sub(usize::from(synced));
+        command
     }
 
     /// Hands over a batch that was committed: without a sync, or behind one that has not reached the disk yet.
@@ -166,7 +166,7 @@ impl Crowd {
                 }
                 batch.answer(failed.as_ref(), &shared);
                 // Gone only when the writer is: then nobody waits.
-                let _ = done.send(());
+                let _ = done.send(failed.is_none());
             }
         };
         let thread = std::thread::Builder::new().name("store-syncer".to_owned()).spawn(work).map_err(|e| failed(&e))?;

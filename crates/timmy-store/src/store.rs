@@ -266,9 +266,7 @@ impl Store {
     /// Stops writing for good: every later write answers [`StoreError::ReadOnly`] with `finding`.
     /// The first finding stays.
     pub fn stop_writes(&self, finding: &str) {
-        if self.inner.stopped.set(finding.to_owned()).is_ok() {
-            tracing::error!(finding, "writing to the database has stopped");
-        }
+        writer::stop(&self.inner.stopped, finding);
     }
 
     /// Why writing has stopped, if it has.

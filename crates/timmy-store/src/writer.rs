@@ -44,9 +44,14 @@ pub(crate) struct Shared {
 impl Shared {
     /// Stops all writing for what was found.
     pub(crate) fn stop(&self, finding: &str) {
-        if self.stopped.set(finding.to_owned()).is_ok() {
-            tracing::error!(finding, "writing to the database has stopped");
-        }
+        stop(&self.stopped, finding);
+    }
+}
+
+/// Stops all writing for what was found; the first finding stays.
+pub(crate) fn stop(stopped: &OnceLock<String>, finding: &str) {
+    if stopped.set(finding.to_owned()).is_ok() {
+        tracing::error!(finding, "writing to the database has stopped");
     }
 }
 

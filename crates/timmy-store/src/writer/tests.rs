@@ -366,3 +366,25 @@ fn what_was_committed_before_writing_was_stopped_for_another_reason_is_still_ack
         assert_eq!(*writer.shared.head.borrow(), 84);
     });
 }
+
+#[test]
+fn a_batch_that_ends_after_a_crowd_s_sync_has_failed_is_not_acknowledged_although_its_own_commit_was_synced() {
+    with_writer(|writer, conn| {
+        let say = by_hand(writer);
+        gather(writer);
+        let (commands, answers) = appends(20);
+        one_batch(writer, commands);
+        writer.crowd.leave(conn);
+        say.send(Err(std::io::Error::other("cable"))).unwrap();
+        for answer in answers {
+            assert!(answer.blocking_recv().unwrap().is_err());
+        }
+        // Until the writer has heard of it, too.
+        let (_open, mut silent) = mpsc::channel::<Command>(1);
+        assert!(writer.crowd.wait(&mut silent).is_none());
+        let (late, answer) = append(vec![event(1)]);
+        one_batch(writer, vec![late]);
+        assert!(matches!(answer.blocking_recv().unwrap(), Err(StoreError::Disk { .. })));
+        assert_eq!(*writer.shared.head.borrow(), 64);
+    });
+}

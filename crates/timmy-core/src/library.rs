@@ -14,6 +14,7 @@ use timmy_domain::model::running::Running;
 use timmy_domain::model::{Assignment, Model, ModelFormat, ModelRole, is_name};
 use timmy_domain::text::{cut, one_line};
 use timmy_domain::{Actor, Problem, Timestamp};
+use timmy_store::StoreError;
 
 use crate::ctx::Ctx;
 
@@ -22,6 +23,7 @@ use pulls::Pulls;
 use speed::{Meter, Speeds};
 
 pub mod files;
+mod further;
 mod order;
 pub mod pulls;
 pub mod speed;
@@ -233,8 +235,9 @@ impl Library {
     /// # Errors
     /// When there is none, or the store fails.
     pub async fn switch(&self, name: &str, active: bool) -> Result<Model, Problem> {
-        let name = name.to_owned();
-        self.ctx.store.write(move |tx| tx.model_switch(&name, active, &Actor::Owner)).await.map_err(|e| e.problem())
+        let switched = name.to_owned();
+        let written = self.ctx.store.write(move |tx| tx.model_switch(&switched, active, &Actor::Owner)).await;
+        written.map_err(|error| unless_unknown(&error, name))
     }
 
     /// Which agent works with which model.
@@ -253,8 +256,9 @@ impl Library {
         if !is_name(agent) {
             return Err(Problem::invalid("bad_agent", "This is no name of an agent.", "The usual one is timmy."));
         }
-        let (agent, name) = (agent.to_owned(), name.to_owned());
-        self.ctx.store.write(move |tx| tx.model_assign(&agent, &name, &Actor::Owner)).await.map_err(|e| e.problem())
+        let (agent, model) = (agent.to_owned(), name.to_owned());
+        let written = self.ctx.store.write(move |tx| tx.model_assign(&agent, &model, &Actor::Owner)).await;
+        written.map_err(|error| unless_unknown(&error, name))
     }
 
     /// Takes it back.
@@ -262,8 +266,16 @@ impl Library {
     /// # Errors
     /// When the agent has none, or the store fails.
     pub async fn unassign(&self, agent: &str) -> Result<(), Problem> {
-        let agent = agent.to_owned();
-        self.ctx.store.write(move |tx| tx.model_unassign(&agent, &Actor::Owner)).await.map_err(|e| e.problem())
+        let asked = agent.to_owned();
+        let written = self.ctx.store.write(move |tx| tx.model_unassign(&asked, &Actor::Owner)).await;
+        written.map_err(|error| match error {
+            StoreError::Unknown { .. } => {
+                let shown = cut(&one_line(agent), 60);
+                let what = format!("The agent {shown:?} has no model of its own.");
+                Problem::unknown("unknown_assignment", what, "To give it one: timmy model use NAME --agent AGENT")
+            }
+            error => error.problem(),
+        })
     }
 
     /// Takes a model out of the register. A file of Timmy's own is put aside for [`UNDO_MINUTES`]; any other stays
@@ -302,7 +314,7 @@ impl Library {
             return Err(Problem::unknown(
                 "unknown_model",
                 "There is nothing of that name to bring back.",
-                "Pull it again.",
+                "To fetch it again: timmy model pull NAME. To register its file: timmy model import PATH",
             ));
         };
         files::bring_back(aside.file.as_deref(), &aside.model.path);
@@ -418,6 +430,14 @@ fn no_model(name: &str) -> Problem {
         format!("There is no model called {shown:?} here."),
         "Look at `timmy model list`.",
     )
+}
+
+/// What the store said, in words of the models where it knows none of that name.
+fn unless_unknown(error: &StoreError, name: &str) -> Problem {
+    match error {
+        StoreError::Unknown { .. } => no_model(name),
+        error => error.problem(),
+    }
 }
 
 fn interrupted() -> Problem {

@@ -70,6 +70,10 @@ fn stored(metric: ProviderMetric) -> StoredModel {
 /// The ledger in the store.
 struct Ledger(Store);
 
+fn unwritten(error: &StoreError) -> String {
+    format!("the ledger of what leaves cannot be written ({error})")
+}
+
 impl Books for Ledger {
     fn enter<'a>(&'a self, leaving: &'a Leaving) -> BoxFuture<'a, Result<i64, String>> {
         let new = NewEgress {
@@ -94,7 +98,7 @@ impl Books for Ledger {
             match entered.await {
                 Ok(Ok(line)) => Ok(line),
                 Ok(Err(which)) => Err(used_up(which).to_owned()),
-                Err(error) => Err(format!("the ledger of what leaves cannot be written ({error})")),
+                Err(error) => Err(unwritten(&error)),
             }
         })
     }
@@ -113,7 +117,17 @@ impl Books for Ledger {
                 Ok(Extended::Reserved) => Ok(()),
                 Ok(Extended::UsedUp { which, .. }) => Err(used_up(which).to_owned()),
                 Ok(Extended::Over) => Err("its line in the ledger is over".to_owned()),
-                Err(error) => Err(format!("the ledger of what leaves cannot be written ({error})")),
+                Err(error) => Err(unwritten(&error)),
+            }
+        })
+    }
+
+    fn carry(&self, line: i64, more_bytes: u64) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(async move {
+            match self.0.write(move |tx| tx.egress_carry(line, more_bytes)).await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err("its line in the ledger is over".to_owned()),
+                Err(error) => Err(unwritten(&error)),
             }
         })
     }

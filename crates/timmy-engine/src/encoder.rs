@@ -22,6 +22,24 @@ use crate::vocabulary::Vocabulary;
 use layer::{Layer, Norm};
 pub(crate) use shape::Shape;
 
+/// Layouts that make vectors and write nothing: those of this engine, and further ones of llama.cpp.
+const LAYOUTS: [&str; 9] = [
+    "bert",
+    "nomic-bert",
+    "nomic-bert-moe",
+    "jina-bert-v2",
+    "jina-bert-v3",
+    "modern-bert",
+    "neo-bert",
+    "eurobert",
+    "gemma-embedding",
+];
+
+/// Whether models of this layout make vectors and write nothing.
+pub(crate) fn makes_only_vectors(architecture: &str) -> bool {
+    LAYOUTS.contains(&architecture)
+}
+
 /// Rows of words, positions and kinds of sentences.
 const WORDS: &str = "token_embd.weight";
 const POSITIONS: &str = "position_embd.weight";

@@ -1,12 +1,14 @@
 //! Which model files there are: in the models folder, at a path, and those Ollama keeps, used where they lie.
 
 use std::fs;
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 use timmy_domain::text;
 use timmy_llm::ModelFiles;
+
+use crate::{encoder, gguf};
 
 /// Files that are looked at in one folder.
 const FILES_MAX: usize = 1_000;
@@ -41,6 +43,26 @@ pub struct Found {
     pub bytes: u64,
     /// Where it was found.
     pub source: Source,
+}
+
+impl Found {
+    /// Whether it makes vectors and writes nothing, as its first bytes say. One that cannot be read counts as one that
+    /// writes: loading it says what is wrong.
+    #[must_use]
+    pub fn makes_only_vectors(&self) -> bool {
+        let layout =
+            fs::File::open(&self.path).ok().and_then(|file| gguf::architecture(BufReader::new(file), self.bytes));
+        layout.is_some_and(|layout| encoder::makes_only_vectors(&layout))
+    }
+}
+
+/// What a model is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum For {
+    /// Answers.
+    Words,
+    /// Vectors.
+    Vectors,
 }
 
 /// The folders in which models are looked for.
@@ -89,11 +111,15 @@ impl Places {
     }
 
     /// The file that `wanted` names: a path, one of Timmy's own, or one of Ollama's. Nothing named takes the largest of
-    /// his own that fits into `memory_bytes`, and where none fits the smallest.
+    /// his own that fits into `memory_bytes`, and where none fits the smallest. One that only makes vectors is taken
+    /// for nothing else, and for those where no other is there.
     #[must_use]
-    pub fn choose(&self, wanted: &str, memory_bytes: u64) -> Option<Found> {
+    pub fn choose(&self, wanted: &str, memory_bytes: u64, work: For) -> Option<Found> {
         if wanted.is_empty() {
-            let mut own = self.own();
+            let (others, mut own): (Vec<_>, Vec<_>) = self.own().into_iter().partition(Found::makes_only_vectors);
+            if own.is_empty() && work == For::Vectors {
+                own = others;
+            }
             own.sort_by_key(|model| model.bytes);
             let fits = own.iter().rposition(|model| model.bytes <= memory_bytes).unwrap_or(0);
             return (fits < own.len()).then(|| own.swap_remove(fits));
@@ -190,7 +216,7 @@ mod tests {
     fn nothing_named_takes_the_largest_that_fits_and_a_name_takes_its_own() {
         let root = tempfile::tempdir().expect("a folder");
         let places = places(root.path());
-        assert_eq!(places.choose("", 1_000), None);
+        assert_eq!(places.choose("", 1_000, For::Words), None);
         for (name, bytes) in [("small.gguf", 10), ("middle.GGUF", 20), ("large.gguf", 30), ("notes.txt", 5)] {
             put(&root.path().join("models").join(name), bytes);
         }
@@ -207,7 +233,7 @@ mod tests {
             ("/nowhere.gguf", 99, None),
         ];
         for (wanted, memory, expected) in rows {
-            let found = places.choose(wanted, memory).map(|found| found.name);
+            let found = places.choose(wanted, memory, For::Words).map(|found| found.name);
             assert_eq!(found.as_deref(), expected, "{wanted} within {memory}");
         }
     }
@@ -227,7 +253,7 @@ mod tests {
         assert_eq!((found.name.as_str(), found.bytes, found.source), ("far", 7, Source::Path));
         assert!(places.named("gone").is_none() && places.named("mine").is_some() && places.named("away").is_none());
         assert_eq!(places.elsewhere().iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["far"]);
-        assert_eq!(places.choose("far", 0).map(|f| f.path), Some(fs::canonicalize(&far).expect("a path")));
+        assert_eq!(places.choose("far", 0, For::Words).map(|f| f.path), Some(fs::canonicalize(&far).expect("a path")));
         places.registered.set([]);
         assert!(places.named("far").is_none());
     }
@@ -254,7 +280,7 @@ mod tests {
         let found = places.of_ollama();
         assert_eq!(found.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), ["llama3:latest"]);
         assert!(found[0].path.ends_with("ollama/blobs/sha256-ab"));
-        assert_eq!(places.named("llama3"), places.choose("llama3:latest", 0));
-        assert!(places.named("llama3").is_some() && places.choose("", 99).is_none());
+        assert_eq!(places.named("llama3"), places.choose("llama3:latest", 0, For::Words));
+        assert!(places.named("llama3").is_some() && places.choose("", 99, For::Vectors).is_none());
     }
 }

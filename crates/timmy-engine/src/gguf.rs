@@ -21,6 +21,8 @@ pub use value::Value;
 pub const HEADER_BYTES_MAX: u64 = 64 << 20;
 /// Most keys of metadata.
 pub const KEYS_MAX: u64 = 4_096;
+/// Keys among which a layout is looked for where nothing else of a header is read.
+const LAYOUT_KEYS_MAX: u64 = 16;
 /// Most tensors.
 pub const TENSORS_MAX: u64 = 65_536;
 /// Most bytes of one text; chat templates are the longest.
@@ -70,6 +72,33 @@ pub struct Header {
     pub file_bytes: u64,
 }
 
+/// The layout that a file names, read without the rest of its header; nothing where it names none among its first
+/// [`LAYOUT_KEYS_MAX`] keys. Writers put it first.
+pub(crate) fn architecture(source: impl Read, file_bytes: u64) -> Option<String> {
+    let mut reader = Reader::new(source, file_bytes.min(HEADER_BYTES_MAX), file_bytes);
+    let keys = begin(&mut reader).ok()?.1;
+    for _ in 0..keys.min(LAYOUT_KEYS_MAX) {
+        let key = reader.text().ok()?;
+        let value = Value::read(&mut reader).ok()?;
+        if key == "general.architecture" {
+            return value.as_text().map(str::to_owned);
+        }
+    }
+    None
+}
+
+/// Reads how many tensors and keys there are.
+fn begin<R: Read>(reader: &mut Reader<R>) -> Result<(u64, u64), EngineError> {
+    if reader.bytes::<4>()? != *b"GGUF" {
+        return Err(corrupt("it does not begin with GGUF"));
+    }
+    let version = reader.u32()?;
+    if !(2..=3).contains(&version) {
+        return Err(EngineError::Unsupported(format!("version {version} of the format")));
+    }
+    Ok((bounded(reader.u64()?, TENSORS_MAX, "tensors")?, bounded(reader.u64()?, KEYS_MAX, "keys")?))
+}
+
 impl Header {
     /// Reads a header from its first byte. `file_bytes` is the length of the whole file.
     ///
@@ -104,15 +133,7 @@ impl Header {
         place: impl FnOnce(Vec<Announced>, u64, u64, u64) -> Result<BTreeMap<String, TensorInfo>, EngineError>,
     ) -> Result<Self, EngineError> {
         let mut reader = Reader::new(source, file_bytes.min(HEADER_BYTES_MAX), file_bytes);
-        if reader.bytes::<4>()? != *b"GGUF" {
-            return Err(corrupt("it does not begin with GGUF"));
-        }
-        let version = reader.u32()?;
-        if !(2..=3).contains(&version) {
-            return Err(EngineError::Unsupported(format!("version {version} of the format")));
-        }
-        let tensors = bounded(reader.u64()?, TENSORS_MAX, "tensors")?;
-        let keys = bounded(reader.u64()?, KEYS_MAX, "keys")?;
+        let (tensors, keys) = begin(&mut reader)?;
         let mut metadata = BTreeMap::new();
         for _ in 0..keys {
             let key = reader.text()?;

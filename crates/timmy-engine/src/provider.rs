@@ -15,7 +15,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep_until};
 
 use crate::ask::{Ask, CallMade};
-use crate::find::{Found, Places};
+use crate::find::{For, Found, Places};
 use crate::generate::{Answer, Ended};
 use crate::runner::{HINT_BUILD, Runner};
 use crate::settings::EngineSettings;
@@ -95,7 +95,7 @@ impl EngineProvider {
     /// # Errors
     /// Why the worker does not say.
     pub async fn holds(&self, call: &Call) -> Result<Held, Failure> {
-        let found = self.look(None, &self.settings.model).await?;
+        let found = self.look(None, &self.settings.model, For::Words).await?;
         let mut told = self.keeper.ask(self.wanted(&found), Work::Report)?;
         match within(call, call.deadline, Stage::Total, &mut told).await? {
             Told::Holds(held) => Ok(held),
@@ -111,11 +111,16 @@ impl EngineProvider {
             let hint = format!("Put {model}.gguf into {folder}, or correct [engine] {key} in timmy.toml.");
             return Failure::NoModel { model, hint };
         }
-        let hint = match self.places.of_ollama().first() {
-            Some(kept) => {
+        let hint = match (self.places.own().first(), self.places.of_ollama().first()) {
+            (_, Some(kept)) => {
                 format!("Ollama keeps {0}; to use it, set [engine] model = \"{0}\" in timmy.toml.", kept.name)
             }
-            None => format!("Put a .gguf file into {folder}, or name one with [engine] model in timmy.toml."),
+            // Had it been one that writes, it would have been chosen.
+            (Some(own), None) => {
+                let name = &own.name;
+                format!("{name} makes only vectors; put a .gguf file of a model that writes beside it, into {folder}.")
+            }
+            (None, None) => format!("Put a .gguf file into {folder}, or name one with [engine] model in timmy.toml."),
         };
         Failure::NoModel { model: "a GGUF file".to_owned(), hint }
     }
@@ -144,14 +149,14 @@ impl EngineProvider {
     }
 
     /// The file for a request that wishes for `wish`, else `model`. A wish for what is not there is none.
-    async fn look(&self, wish: Option<&str>, model: &str) -> Result<Found, Failure> {
+    async fn look(&self, wish: Option<&str>, model: &str, work: For) -> Result<Found, Failure> {
         self.built()?;
         // A folder may lie on a disk that sleeps.
         let (places, settings, memory) = (self.places.clone(), model.to_owned(), self.memory_bytes);
         let wish = wish.map(str::to_owned);
         let looked = tokio::task::spawn_blocking(move || {
             let wished = wish.and_then(|name| places.named(&name));
-            wished.or_else(|| places.choose(&settings, memory))
+            wished.or_else(|| places.choose(&settings, memory, work))
         });
         looked.await.ok().flatten().ok_or_else(|| self.no_model(model))
     }
@@ -161,7 +166,7 @@ impl EngineProvider {
             return Err(Failure::Unsupported { what: "its models see no pictures".to_owned() });
         }
         let outbound = request.for_local();
-        let found = self.look(outbound.model(), &self.settings.model).await?;
+        let found = self.look(outbound.model(), &self.settings.model, For::Words).await?;
         let ask = Ask::of(&outbound, self.seed.fetch_add(SEED_STEP, Ordering::Relaxed));
         let mut told = self.keeper.ask(self.wanted(&found), Work::Ask(Box::new(ask)))?;
         let mut deltas = Deltas::new(call.deltas.clone());
@@ -192,13 +197,21 @@ impl EngineProvider {
         done
     }
 
-    async fn vectors(&self, texts: &[Part], call: &Call) -> Result<Embeddings, Failure> {
+    async fn vectors(&self, model: Option<&str>, texts: &[Part], call: &Call) -> Result<Embeddings, Failure> {
         if texts.len() > TEXTS_MAX {
             let detail = format!("{} texts at once, over {TEXTS_MAX}", texts.len());
             return Err(Failure::BadRequest { status: 400, detail });
         }
-        let keeper = if self.settings.embedding_model.is_empty() { &self.keeper } else { &self.vectors };
-        let found = self.look(None, self.vector_model()).await?;
+        let found = self.look(None, model.unwrap_or(self.vector_model()), For::Vectors).await?;
+        let own = match model {
+            None => self.settings.embedding_model.is_empty(),
+            // One that is named is asked beside the one that answers, unless it is that one.
+            Some(_) => {
+                let usual = self.look(None, &self.settings.model, For::Words).await;
+                usual.is_ok_and(|usual| usual.path == found.path)
+            }
+        };
+        let keeper = if own { &self.keeper } else { &self.vectors };
         let words = texts.iter().map(|part| part.text.clone()).collect();
         let mut told = keeper.ask(self.wanted(&found), Work::Embed(words))?;
         loop {
@@ -292,15 +305,18 @@ impl Provider for EngineProvider {
             let timeout = Failure::Timeout { stage: Stage::Connect };
             let places = self.places.clone();
             let listed = tokio::task::spawn_blocking(move || [places.own(), places.elsewhere()].concat());
-            let usual =
-                tokio::time::timeout(deadline, self.look(None, &self.settings.model)).await.unwrap_or(Err(timeout));
-            let mut models: Vec<String> =
-                listed.await.unwrap_or_default().into_iter().map(|model| model.name).collect();
+            let usual = tokio::time::timeout(deadline, self.look(None, &self.settings.model, For::Words))
+                .await
+                .unwrap_or(Err(timeout));
+            let listed = listed.await.unwrap_or_default();
             let usual = match usual {
                 Ok(found) => found.name,
                 // Whoever asks for one of those by its name is answered, although none is the usual one.
-                Err(why) => models.first().cloned().ok_or(why)?,
+                Err(why) => {
+                    listed.iter().find(|model| !model.makes_only_vectors()).map(|m| m.name.clone()).ok_or(why)?
+                }
             };
+            let mut models: Vec<String> = listed.into_iter().map(|model| model.name).collect();
             if !models.contains(&usual) {
                 models.insert(0, usual.clone());
             }
@@ -320,6 +336,15 @@ impl Embedder for EngineProvider {
     }
 
     fn embed<'a>(&'a self, texts: &'a [Part], call: &'a Call) -> BoxFuture<'a, Result<Embeddings, Failure>> {
-        Box::pin(self.vectors(texts, call))
+        Box::pin(self.vectors(None, texts, call))
+    }
+
+    fn embed_by<'a>(
+        &'a self,
+        model: &'a str,
+        texts: &'a [Part],
+        call: &'a Call,
+    ) -> BoxFuture<'a, Result<Embeddings, Failure>> {
+        Box::pin(self.vectors(Some(model), texts, call))
     }
 }

@@ -33,6 +33,7 @@ use recent::{Recent, Ring, Step};
 mod abilities;
 mod action;
 mod attempt;
+mod booking;
 pub mod breaker;
 mod cache;
 mod climb;
@@ -51,7 +52,7 @@ pub mod record;
 mod rules;
 
 pub use embed::Embedded;
-pub use errand::{Errand, LOOK, PULL};
+pub use errand::{Errand, LOOK, PULL, TRACE};
 pub use error::CascadeError;
 pub use figures::ProviderFigures;
 pub use known::{ModelStatus, StoredModel};
@@ -447,13 +448,14 @@ impl Inner {
         order.into_iter().filter_map(|n| Some((n, self.members.get(n)?)))
     }
 
-    /// The rungs of a call. The provider that is wished for by name comes first; models that rest go behind the
-    /// others, not away: when the others fail too, they get their chance.
+    /// The rungs of a call. The provider that is wished for by name comes first, and whoever lists a model that is wished
+    /// for by a bare name; models that rest go behind the others, not away: when the others fail too, they get their
+    /// chance.
     fn rungs(&self, request: &ChatRequest, needs: Needs, now: Instant) -> Vec<Rung> {
         let wished = request.model.as_deref().filter(|model| !model.is_empty() && *model != AUTO);
-        let named = wished.and_then(|w| w.split_once('/')).map(|(provider, _)| provider);
         let mut order: Vec<(usize, &Member)> = self.in_order().collect();
-        order.sort_by_key(|(_, m)| (m.is_reflex(), named != Some(m.name()), m.rests(now)));
+        // Looked up once each.
+        order.sort_by_cached_key(|(_, m)| (m.is_reflex(), !wished.is_some_and(|w| m.is_meant(w)), m.rests(now)));
         let rungs = order.into_iter().map(|(n, m)| m.rungs(n, wished, request.class, needs, &self.rules.book));
         rungs.flatten().collect()
     }

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use timmy_domain::Timestamp;
 
+/// How [`Failure::Unreachable`] begins when nobody listens at the address.
+pub(crate) const NOBODY_LISTENS: &str = "nobody listens at";
+
 /// The stage at which time ran out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
@@ -170,6 +173,16 @@ fn reason(detail: &str) -> String {
 }
 
 impl Failure {
+    /// Whether it shows that nobody is there, and not only that whoever is there fails.
+    #[must_use]
+    pub fn is_nobody_there(&self) -> bool {
+        match self {
+            Self::Timeout { stage: Stage::Connect } => true,
+            Self::Unreachable { what } => what.starts_with(NOBODY_LISTENS),
+            _ => false,
+        }
+    }
+
     /// The reason in one word of a closed list, for counting.
     #[must_use]
     pub const fn word(&self) -> &'static str {

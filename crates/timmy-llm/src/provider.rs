@@ -176,6 +176,20 @@ pub trait Embedder: Send + Sync {
     /// # Errors
     /// The reason why there are none.
     fn embed<'a>(&'a self, texts: &'a [Part], call: &'a Call) -> BoxFuture<'a, Result<Embeddings, Failure>>;
+
+    /// The same by this very model.
+    ///
+    /// # Errors
+    /// The reason why there are none; [`Failure::Unsupported`] from one that has no choice of models.
+    fn embed_by<'a>(
+        &'a self,
+        model: &'a str,
+        texts: &'a [Part],
+        call: &'a Call,
+    ) -> BoxFuture<'a, Result<Embeddings, Failure>> {
+        let _ = (texts, call);
+        Box::pin(async move { Err(Failure::Unsupported { what: format!("it makes no vectors by {model}") }) })
+    }
 }
 
 /// Something that answers.

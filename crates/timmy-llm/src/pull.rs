@@ -8,9 +8,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ETAG, HeaderValue, IF_RANGE, RANGE};
+use reqwest::header::{ETAG, HeaderMap, HeaderValue, IF_RANGE, LOCATION, RANGE};
 use reqwest::{Client, Response, StatusCode, Url};
 use sha2::{Digest, Sha256};
 use tokio::time::{sleep, timeout};
@@ -23,10 +24,12 @@ use range::{begins_at, whole_bytes};
 use writing::{Part, Place};
 
 mod failure;
+mod leading;
 mod range;
 mod writing;
 
 pub use failure::PullFailure;
+pub use leading::{Asked, Further, Gate};
 
 /// The folder inside that of the models in which unfinished files lie.
 pub const PART_FOLDER: &str = ".part";
@@ -92,9 +95,10 @@ pub struct Progress {
 }
 
 /// Fetches files. Reads certificates when it is made, so it is made when it is needed.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Puller {
     client: Client,
+    gate: Option<Arc<dyn Gate>>,
     silence: Duration,
     again: Duration,
 }
@@ -105,8 +109,16 @@ impl Puller {
     /// # Errors
     /// What the system said.
     pub async fn new() -> Result<Self, PullFailure> {
-        let client = tls::fetching(REDIRECTS_MAX).await.map_err(PullFailure::Client)?;
-        Ok(Self { client, silence: Duration::from_secs(SILENCE_SECONDS), again: Duration::from_millis(AGAIN_MS) })
+        let client = tls::fetching().await.map_err(PullFailure::Client)?;
+        let (silence, again) = (Duration::from_secs(SILENCE_SECONDS), Duration::from_millis(AGAIN_MS));
+        Ok(Self { client, gate: None, silence, again })
+    }
+
+    /// Asks `gate` before a redirection is followed to another host.
+    #[must_use]
+    pub fn through_gate(mut self, gate: Arc<dyn Gate>) -> Self {
+        self.gate = Some(gate);
+        self
     }
 
     /// Bears `silence` of a server, and waits `again` before another connection.
@@ -211,14 +223,14 @@ impl Puller {
             part.discard().await?;
         }
         let from = part.bytes();
-        let mut request = self.client.get(url.clone());
+        let mut headers = HeaderMap::new();
         if from > 0 {
-            request = request.header(RANGE, format!("bytes={from}-"));
+            headers.insert(RANGE, range::from(from));
             if let Some(same) = &run.same {
-                request = request.header(IF_RANGE, same.clone());
+                headers.insert(IF_RANGE, same.clone());
             }
         }
-        let response = self.send(request).await?;
+        let response = self.send(url, &headers).await?;
         let said = match response.status() {
             StatusCode::OK => {
                 part.discard().await?;
@@ -244,7 +256,8 @@ impl Puller {
 
     /// How long the file is, as the server says.
     async fn length(&self, url: &Url) -> Result<u64, PullFailure> {
-        let response = self.send(self.client.get(url.clone()).header(RANGE, "bytes=0-0")).await?;
+        let headers = HeaderMap::from_iter([(RANGE, HeaderValue::from_static("bytes=0-0"))]);
+        let response = self.send(url, &headers).await?;
         let said = match response.status() {
             StatusCode::OK => response.content_length(),
             StatusCode::PARTIAL_CONTENT => whole_bytes(&response),
@@ -257,12 +270,21 @@ impl Puller {
         }
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, PullFailure> {
-        let sent = timeout(self.silence, request.send()).await.map_err(|_| lost("it did not answer"))?;
-        sent.map_err(|error| match error.is_redirect() {
-            true => PullFailure::Refused { status: 0 },
-            false => lost("it cannot be reached"),
-        })
+    /// Asks, and follows where it is sent on to.
+    async fn send(&self, url: &Url, headers: &HeaderMap) -> Result<Response, PullFailure> {
+        let mut at = url.clone();
+        for _ in 0..=REDIRECTS_MAX {
+            let asking = self.client.get(at.clone()).headers(headers.clone()).send();
+            let sent = timeout(self.silence, asking).await.map_err(|_| lost("it did not answer"))?;
+            let response = sent.map_err(|_| lost("it cannot be reached"))?;
+            let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+            let Some(to) = leading::next(&at, response.status(), location)? else { return Ok(response) };
+            if let (Some(gate), Some(further)) = (&self.gate, leading::further(&at, &to)) {
+                gate.may_ask(&further).await?;
+            }
+            at = to;
+        }
+        Err(leading::astray())
     }
 }
 

@@ -12,7 +12,7 @@ use timmy_domain::thought::Place;
 use tokio::sync::OnceCell;
 use tokio::time::{Instant, sleep_until};
 
-use crate::failure::{Failure, Stage};
+use crate::failure::{Failure, NOBODY_LISTENS, Stage};
 use crate::outbound::{OutTexts, Outbound};
 use crate::provider::{Call, Completion};
 
@@ -347,14 +347,18 @@ impl Wire {
         }
     }
 
-    fn no_http(&self, error: &dyn Error) -> Failure {
+    fn no_http(&self, error: &(dyn Error + 'static)) -> Failure {
+        if error.downcast_ref().is_some_and(hyper::Error::is_incomplete_message) {
+            // It is no other protocol that ends so, but a server that dies or gives up.
+            return Failure::ServerFault { detail: "it closed the connection before it answered".to_owned() };
+        }
         malformed(&format!("what answers at {} does not speak HTTP: {}", self.address.shown, short(&error.to_string())))
     }
 
     fn unreached(&self, error: &std::io::Error) -> Failure {
         let at = &self.address.shown;
         let what = match error.kind() {
-            std::io::ErrorKind::ConnectionRefused => format!("nobody listens at {at}"),
+            std::io::ErrorKind::ConnectionRefused => format!("{NOBODY_LISTENS} {at}"),
             _ => format!("{at} cannot be reached: {}", short(&error.to_string())),
         };
         Failure::Unreachable { what }

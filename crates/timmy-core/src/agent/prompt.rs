@@ -41,10 +41,11 @@ pub fn request(
         message(Role::User, the_task(task), label),
     ];
     messages.extend(within(&run.turns, profile.said_tokens_max).iter().map(|turn| spoken(turn, label)));
+    let tools: Vec<ToolSpec> = tools.iter().filter(fits).map(|tool| offered(tool)).collect();
     ChatRequest {
         messages,
-        tools: tools.iter().filter(fits).map(|tool| offered(tool)).collect(),
-        class: TaskClass::Chat,
+        class: if tools.is_empty() { TaskClass::Chat } else { TaskClass::ToolUse },
+        tools,
         max_tokens: ANSWER_TOKENS_MAX,
         temperature: Some(0.0),
         model: None,

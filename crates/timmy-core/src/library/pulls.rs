@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use timmy_domain::event::{ModelPullEnded, ModelPullProgress, ModelPullStarted};
 use timmy_domain::model::catalogue::{self, Entry};
+use timmy_domain::model::{Model, ModelFormat};
 use timmy_domain::{Actor, NewEvent, Problem, Timestamp};
 use timmy_llm::Failure;
 use timmy_llm::pull::{Fetched, Progress, PullFailure, Puller, Wanted, leaves, take_back};
@@ -15,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ctx::Ctx;
 
+use super::further::Hosts;
+use super::interrupted;
 use super::order::Order;
 
 /// Files that are fetched at once; more wait.
@@ -111,7 +114,8 @@ impl Pulls {
     /// Begins to fetch the model `name` of the catalogue. One that is being fetched is told as it stands.
     ///
     /// # Errors
-    /// When the catalogue has no such model or no checksum for it, when too many wait, or it is just being stopped.
+    /// When the catalogue has no such model or no checksum for it, when it is here already, when too many wait, or it
+    /// is just being stopped.
     pub async fn start(&self, name: &str) -> Result<Pull, Problem> {
         let Some(entry) = catalogue::find(name) else {
             let names: Vec<&str> = catalogue::fetchable().map(|(entry, _)| entry.name).collect();
@@ -121,6 +125,7 @@ impl Pulls {
                 format!("It has {}.", names.join(", ")),
             ));
         };
+        self.not_here(name).await?;
         let Some(source) = entry.source else {
             return Err(Problem::conflict(
                 "checksum_unknown",
@@ -130,7 +135,8 @@ impl Pulls {
         };
         let (url, sha256) = (source.url.to_owned(), source.sha256.to_owned());
         let (bytes, sha256) = (Some(source.bytes), Some(sha256));
-        self.begin(entry, Wanted { url, bytes, sha256, file_name: entry.file_name(), head: b"" }).await
+        let wanted = Wanted { url, bytes, sha256, file_name: entry.file_name(), head: b"" };
+        self.enter(Order::of(entry, wanted)).await
     }
 
     /// Begins to fetch the GGUF file at `url`, to be called `name`. Without a checksum nothing is verified, and every
@@ -151,9 +157,27 @@ impl Pulls {
     /// Begins to fetch `entry` from where `wanted` says.
     ///
     /// # Errors
-    /// When too many wait, when it was stopped and has not ended yet, or the store fails.
+    /// When it is here already, when too many wait, when it was stopped and has not ended yet, or the store fails.
     pub async fn begin(&self, entry: &'static Entry, wanted: Wanted) -> Result<Pull, Problem> {
+        self.not_here(entry.name).await?;
         self.enter(Order::of(entry, wanted)).await
+    }
+
+    /// Refuses a model that is registered with its file: it would come a second time, in place of one that may be in
+    /// use.
+    async fn not_here(&self, name: &str) -> Result<(), Problem> {
+        let asked = name.to_owned();
+        let registered = self.ctx.store.read(move |r| r.model(&asked)).await.map_err(|e| e.problem())?;
+        let Some(model) = registered else { return Ok(()) };
+        // A folder may lie on a disk that sleeps.
+        let whole = tokio::task::spawn_blocking(move || has_file(&model)).await;
+        if !whole.map_err(|_| interrupted())? {
+            return Ok(());
+        }
+        let hint = format!(
+            "To work with it: timmy model use {name}. To fetch it anew, remove it first: timmy model rm {name}"
+        );
+        Err(Problem::conflict("model_exists", format!("{name} is here already. Nothing was fetched."), hint))
     }
 
     async fn enter(&self, order: Order) -> Result<Pull, Problem> {
@@ -232,7 +256,7 @@ impl Pulls {
                 () = cancel.cancelled() => Err(PullFailure::Cancelled),
                 turn = self.turns.acquire() => match turn {
                     Ok(_turn) if leave.is_some() => self.fetch_from_elsewhere(&order, &cancel).await,
-                    Ok(_turn) => self.fetch(&order, &cancel).await,
+                    Ok(_turn) => self.fetch(&order, &cancel, None).await,
                     Err(_) => Err(PullFailure::Cancelled),
                 },
             }
@@ -287,23 +311,34 @@ impl Pulls {
         }
     }
 
-    /// The same with a line in the ledger of what leaves: the address is told to whoever has the file.
+    /// The same with a line in the ledger of what leaves for each host that is asked: the address is told there.
     async fn fetch_from_elsewhere(&self, order: &Order, cancel: &CancellationToken) -> Result<Fetched, PullFailure> {
         let bytes = order.wanted.url.len() as u64;
         let errand = self.ctx.cascade.fetches(&order.name, &order.host(), bytes).await;
         let errand = errand.map_err(|why| PullFailure::Stays { what: why.to_string() })?;
-        let fetched = self.fetch(order, cancel).await;
+        let hosts = Arc::new(Hosts::of(&self.ctx.cascade, &order.name));
+        let fetched = self.fetch(order, cancel, Some(hosts.clone())).await;
         self.ctx.cascade.back(&errand, fetched.is_ok());
+        hosts.back(fetched.is_ok()).await;
         fetched
     }
 
-    async fn fetch(&self, order: &Order, cancel: &CancellationToken) -> Result<Fetched, PullFailure> {
+    async fn fetch(
+        &self,
+        order: &Order,
+        cancel: &CancellationToken,
+        hosts: Option<Arc<Hosts>>,
+    ) -> Result<Fetched, PullFailure> {
         self.set(&order.name, |pull| {
             if pull.state == PullState::Waiting {
                 pull.state = PullState::Fetching;
             }
         });
         let puller = Puller::new().await?;
+        let puller = match hosts {
+            Some(hosts) => puller.through_gate(hosts),
+            None => puller,
+        };
         let home = self.folder.parent().map(PathBuf::from).unwrap_or_default();
         let free = timmy_tools::machine::disk_free_bytes(&home);
         let began = tokio::time::Instant::now();
@@ -359,6 +394,17 @@ impl Pulls {
 
     fn entered(&self) -> MutexGuard<'_, BTreeMap<String, Entered>> {
         self.entered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether the file of a registered model is there, as long as it was. Where others keep it, nobody here can tell.
+fn has_file(model: &Model) -> bool {
+    let Ok(meta) = std::fs::metadata(&model.path) else { return false };
+    match model.format {
+        ModelFormat::Hf => meta.is_dir(),
+        ModelFormat::Gguf | ModelFormat::Safetensors | ModelFormat::Ollama => {
+            meta.is_file() && meta.len() == model.bytes
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use timmy_domain::text::{cut, one_line};
+use timmy_llm::{Errand, Failure};
 use timmy_tools::collector::{Collector, Posted};
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +32,8 @@ const TRIES_MAX: u32 = 5;
 const RETRY_SECONDS_MIN: u64 = 1;
 /// The longest wait, also when the collector asks for more, in seconds.
 const RETRY_SECONDS_MAX: u64 = 60;
+/// An hour, in seconds.
+const HOUR_SECONDS: i64 = 3_600;
 /// Characters of a collector's words that are kept.
 const WORDS_CHARS_MAX: usize = 200;
 
@@ -53,6 +56,7 @@ async fn carry(ctx: Ctx, inside: Arc<Inside>) -> Result<(), Fault> {
     let collector =
         Collector::new(&inside.endpoint).map_err(|why| Fault(format!("[telemetry] otlp_endpoint: {why}")))?;
     ctx.reports.note(PART, PartKind::Component, ctx.now(), format!("sends traces to {}", collector.shown()));
+    let mut way = Way { ctx: &ctx, collector: &collector, line: None };
     loop {
         tokio::select! {
             () = inside.rung.notified() => {}
@@ -65,30 +69,76 @@ async fn carry(ctx: Ctx, inside: Arc<Inside>) -> Result<(), Fault> {
             }
         }
         while let Some(batch) = next(&inside) {
-            if !deliver(&ctx, &inside, &collector, &batch).await {
+            if !deliver(&inside, &mut way, &batch).await {
+                way.end(false);
                 return Ok(());
             }
         }
     }
-    if let Some(batch) = next(&inside).filter(|_| leave(&ctx, &collector).is_some()) {
-        let posted = collector.post(body(&ctx, &batch), Duration::from_secs(LAST_POST_SECONDS)).await;
-        settle(&inside, &batch, &posted);
+    if let Some(batch) = next(&inside) {
+        let body = body(&ctx, &batch);
+        if way.leave(body.len() as u64).await.is_some() {
+            let posted = collector.post(body, Duration::from_secs(LAST_POST_SECONDS)).await;
+            settle(&inside, &batch, &posted);
+        }
     }
+    way.end(true);
     Ok(())
 }
 
-/// Leave to send to the collector, until the token is cancelled. None to one elsewhere while everything stays on this
-/// machine: what would have been sent then is dropped.
-fn leave(ctx: &Ctx, collector: &Collector) -> Option<CancellationToken> {
-    if is_here(&collector.shown()) {
-        return Some(CancellationToken::new());
+/// The way to the collector. To one elsewhere it needs leave, and what goes there stands in the ledger: one line for
+/// all batches of an hour, since they repeat themselves and carry no words.
+struct Way<'a> {
+    ctx: &'a Ctx,
+    collector: &'a Collector,
+    /// The line of the hour, and which hour since the epoch that is.
+    line: Option<(i64, Errand)>,
+}
+
+impl Way<'_> {
+    /// Leave to send so many bytes, until the token is cancelled. None to one elsewhere while everything stays on this
+    /// machine, or when it cannot be written down: what would have been sent then is dropped.
+    async fn leave(&mut self, bytes: u64) -> Option<CancellationToken> {
+        if is_here(&self.collector.shown()) {
+            return Some(CancellationToken::new());
+        }
+        match self.entered(bytes).await {
+            Ok(leave) => Some(leave),
+            Err(why) => {
+                self.end(false);
+                let words = match why {
+                    Failure::Privacy { .. } => {
+                        format!("sends nothing to {} while everything stays on this machine", self.collector.shown())
+                    }
+                    why => format!("sends nothing to {}: {why}", self.collector.shown()),
+                };
+                self.ctx.reports.note(PART, PartKind::Component, self.ctx.now(), words);
+                None
+            }
+        }
     }
-    let leave = ctx.cascade.leave();
-    if leave.is_err() {
-        let words = format!("sends nothing to {} while everything stays on this machine", collector.shown());
-        ctx.reports.note(PART, PartKind::Component, ctx.now(), words);
+
+    async fn entered(&mut self, bytes: u64) -> Result<CancellationToken, Failure> {
+        let hour = self.ctx.now().unix_seconds().div_euclid(HOUR_SECONDS);
+        if let Some((begun, errand)) = &self.line
+            && *begun == hour
+        {
+            self.ctx.cascade.carry(errand, bytes).await?;
+            return Ok(errand.leave.clone());
+        }
+        self.end(true);
+        let errand = self.ctx.cascade.traces(&self.collector.shown(), bytes).await?;
+        let leave = errand.leave.clone();
+        self.line = Some((hour, errand));
+        Ok(leave)
     }
-    leave.ok()
+
+    /// No more goes there under the line of the hour.
+    fn end(&mut self, well: bool) {
+        if let Some((_, errand)) = self.line.take() {
+            self.ctx.cascade.back(&errand, well);
+        }
+    }
 }
 
 /// The spans that travel next.
@@ -105,10 +155,11 @@ fn body(ctx: &Ctx, batch: &[Span]) -> Vec<u8> {
 }
 
 /// Sends a batch, again after a failure that may pass. `false` when the house stops.
-async fn deliver(ctx: &Ctx, inside: &Inside, collector: &Collector, batch: &[Span]) -> bool {
+async fn deliver(inside: &Inside, way: &mut Way<'_>, batch: &[Span]) -> bool {
+    let (ctx, collector) = (way.ctx, way.collector);
     let body = body(ctx, batch);
     for tried in 1..=TRIES_MAX {
-        let Some(leave) = leave(ctx, collector) else { break };
+        let Some(leave) = way.leave(body.len() as u64).await else { break };
         let posted = tokio::select! {
             biased;
             () = ctx.stop.cancelled() => return false,

@@ -18,6 +18,10 @@ use crate::runner::Runner;
 const ORDERS_MAX: usize = 8;
 /// Texts that are turned into vectors at once.
 pub const TEXTS_MAX: usize = 4_096;
+/// Numbers of all vectors of a question: 64 MiB, as many texts as there may be with 4,096 numbers each.
+pub(super) const VECTOR_NUMBERS_MAX: usize = 1 << 24;
+/// Numbers of the vectors in one frame. One takes at most 16 bytes there with its comma, so they fill half of it.
+const FRAME_NUMBERS_MAX: usize = frame::FRAME_BYTES_MAX / 32;
 
 /// What question is worked on, and whether it was given up.
 #[derive(Default)]
@@ -173,20 +177,35 @@ fn embedded(session: Option<&mut Session>, id: u64, texts: &[String], cancel: &A
         let what = format!("{} texts at once, over {TEXTS_MAX}", texts.len());
         return refusal(Some(id), &EngineError::BadRequest(what));
     }
-    let (mut vectors, mut tokens) = (Vec::with_capacity(texts.len()), 0);
+    let (mut vectors, mut numbers, mut tokens) = (Vec::new(), 0, 0);
     for text in texts {
         if cancel.load(Ordering::Relaxed) {
             return refusal(Some(id), &EngineError::Cancelled);
         }
-        match session.embed(text) {
-            Ok((vector, read)) => {
-                vectors.push(vector);
-                tokens += read;
-            }
+        let (vector, read) = match session.embed(text) {
+            Ok(made) => made,
             Err(error) => return refusal(Some(id), &error),
+        };
+        // Known with the first one, before any is told.
+        if texts.len().saturating_mul(vector.len()) > VECTOR_NUMBERS_MAX {
+            return refusal(Some(id), &too_many(texts.len(), vector.len()));
         }
+        if numbers + vector.len() > FRAME_NUMBERS_MAX && !vectors.is_empty() {
+            say(&Word::Vectors { id, vectors: std::mem::take(&mut vectors) });
+            numbers = 0;
+        }
+        numbers += vector.len();
+        vectors.push(vector);
+        tokens += read;
     }
     Word::Embedded { id, vectors, tokens }
+}
+
+fn too_many(texts: usize, length: usize) -> EngineError {
+    let most = VECTOR_NUMBERS_MAX / length.max(1);
+    EngineError::BadRequest(format!(
+        "{texts} texts at once, over the {most} there may be with vectors of {length} numbers"
+    ))
 }
 
 fn without_model(id: u64) -> Word {
@@ -199,8 +218,42 @@ fn refusal(id: Option<u64>, error: &EngineError) -> Word {
 
 /// Tells it. When nobody reads any more, the other thread hears of it as well, and everything is given up.
 fn say(word: &Word) {
-    let mut out = stdout().lock();
-    if frame::write(&mut out, word).is_err() {
+    say_to(&mut stdout().lock(), word);
+}
+
+fn say_to(out: &mut impl Write, word: &Word) {
+    let said = match frame::write(out, word) {
+        Err(error @ (FrameError::TooLong(_) | FrameError::Garbage)) => {
+            // Nothing of it was written, and whoever asked would wait for it in vain.
+            let what = format!("what it made cannot be told: {error}");
+            frame::write(out, &Word::Refused { id: word.id(), kind: Refusal::Fault, what })
+        }
+        said => said,
+    };
+    if said.is_err() {
         out.flush().ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // shows: engine: a word of the worker that is too long for a frame becomes a typed failure at once
+    #[test]
+    fn what_does_not_fit_into_a_frame_is_told_as_a_failure() {
+        let mut out = Vec::new();
+        say_to(&mut out, &Word::Text { id: 7, text: "x".repeat(frame::FRAME_BYTES_MAX) });
+        let word = frame::read(&mut out.as_slice()).expect("a word");
+        let Word::Refused { id, kind, what } = word else { panic!("{word:?}") };
+        assert_eq!((id, kind), (Some(7), Refusal::Fault));
+        assert!(what.contains("cannot be told") && what.contains("over 33554432"), "{what}");
+    }
+
+    #[test]
+    fn the_longest_numbers_fit_into_the_frame_of_their_part() {
+        let longest = [f32::MIN_POSITIVE, -f32::MIN_POSITIVE, f32::MIN, -1.234_567_8e-38, -0.001_234_567_8];
+        let bytes = longest.map(|number| serde_json::to_string(&number).expect("a number").len() + 1);
+        assert!(bytes.iter().all(|bytes| bytes * FRAME_NUMBERS_MAX < frame::FRAME_BYTES_MAX - 1_024), "{bytes:?}");
     }
 }

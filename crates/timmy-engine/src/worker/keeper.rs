@@ -10,6 +10,7 @@ use tokio::sync::mpsc::{self, error::TrySendError};
 use tokio::time::{Instant, sleep_until};
 
 use super::child::{CallWorker, Child};
+use super::inside::{TEXTS_MAX, VECTOR_NUMBERS_MAX};
 use super::state::{WorkerPhase, WorkerState};
 use super::threads;
 use super::words::{Held, Order, Refusal, Word};
@@ -168,6 +169,38 @@ struct Keeping {
     next_id: u64,
 }
 
+/// Vectors that come in several frames.
+#[derive(Default)]
+struct Parts {
+    vectors: Vec<Vec<f32>>,
+    numbers: usize,
+}
+
+impl Parts {
+    /// Keeps vectors behind which more come, and puts the last ones behind them. Any other word stays as it is.
+    fn join(&mut self, word: Word) -> Result<Word, Failure> {
+        match word {
+            Word::Vectors { vectors, .. } if vectors.is_empty() => Err(unasked()),
+            Word::Vectors { id, vectors } => {
+                self.keep(vectors)?;
+                Ok(Word::Vectors { id, vectors: Vec::new() })
+            }
+            Word::Embedded { id, vectors, tokens } => {
+                self.keep(vectors)?;
+                Ok(Word::Embedded { id, vectors: std::mem::take(&mut self.vectors), tokens })
+            }
+            other => Ok(other),
+        }
+    }
+
+    fn keep(&mut self, more: Vec<Vec<f32>>) -> Result<(), Failure> {
+        self.numbers += more.iter().map(Vec::len).sum::<usize>();
+        self.vectors.extend(more);
+        let within = self.vectors.len() <= TEXTS_MAX && self.numbers <= VECTOR_NUMBERS_MAX;
+        if within { Ok(()) } else { Err(unasked()) }
+    }
+}
+
 /// What became of a question.
 enum Outcome {
     /// The worker is well.
@@ -317,7 +350,7 @@ impl Keeping {
                 Ok(Ok(loaded))
             }
             Word::Refused { kind, what, .. } => Ok(Err(failure(kind, what, &wanted.path))),
-            _ => Err(Failure::Malformed { what: "its worker answered what was not asked".to_owned() }),
+            _ => Err(unasked()),
         }
     }
 
@@ -336,7 +369,7 @@ impl Keeping {
             Err(Failure::ContextLength) => return Outcome::Well(Told::Failed(Failure::ContextLength)),
             Err(failure) => return Outcome::Broken(failure),
         }
-        let mut given_up: Option<Instant> = None;
+        let (mut given_up, mut parts): (Option<Instant>, Parts) = (None, Parts::default());
         loop {
             let word = tokio::select! {
                 biased;
@@ -350,7 +383,7 @@ impl Keeping {
                 () = sleep_until(given_up.unwrap_or_else(Instant::now)), if given_up.is_some() => return Outcome::Ended,
                 word = worker.child.word() => word,
             };
-            match word.map(|word| told(word, id, &job.wanted.path)) {
+            match word.and_then(|word| parts.join(word)).map(|word| told(word, id, &job.wanted.path)) {
                 Ok(Some(last @ (Told::Answered(_) | Told::Embedded(..) | Told::Holds(_) | Told::Failed(_)))) => {
                     return Outcome::Well(last);
                 }
@@ -358,10 +391,7 @@ impl Keeping {
                     // Whoever asked reads all the time; one that does not holds up only its own answer.
                     job.to.send(piece).await.ok();
                 }
-                Ok(None) => {
-                    let what = "its worker answered what was not asked".to_owned();
-                    return Outcome::Broken(Failure::Malformed { what });
-                }
+                Ok(None) => return Outcome::Broken(unasked()),
                 Err(_) if given_up.is_some() => return Outcome::Ended,
                 Err(failure) => return Outcome::Broken(failure),
             }
@@ -389,7 +419,7 @@ impl Keeping {
 /// What a word about question `id` tells; `None` when it is about something else.
 fn told(word: Word, id: u64, model: &Path) -> Option<Told> {
     let (of, told) = match word {
-        Word::Read { id, .. } => (id, Told::Alive),
+        Word::Read { id, .. } | Word::Vectors { id, .. } => (id, Told::Alive),
         Word::Begun { id } => (id, Told::Begun),
         Word::Text { id, text } => (id, Told::Text(text)),
         Word::Answered { id, answer } => (id, Told::Answered(answer)),
@@ -399,6 +429,10 @@ fn told(word: Word, id: u64, model: &Path) -> Option<Told> {
         Word::Loaded(_) | Word::Unloaded | Word::Refused { id: None, .. } => return None,
     };
     (of == id).then_some(told)
+}
+
+fn unasked() -> Failure {
+    Failure::Malformed { what: "its worker answered what was not asked".to_owned() }
 }
 
 fn failure(kind: Refusal, what: String, model: &Path) -> Failure {
@@ -431,5 +465,26 @@ mod tests {
         }
         assert_eq!(pauses[..4], [500, 1_000, 2_000, 4_000]);
         assert_eq!(pauses[39], u128::from(REST_MS_MAX));
+    }
+
+    // shows: engine: vectors that come in several frames are put together, and never more of them than anybody may ask for
+    #[test]
+    fn vectors_in_several_frames_are_put_together_within_their_bounds() {
+        let mut parts = Parts::default();
+        let part = |vectors: Vec<Vec<f32>>| Word::Vectors { id: 1, vectors };
+        parts.join(part(vec![vec![1.0], vec![2.0]])).expect("kept");
+        let last = Word::Embedded { id: 1, vectors: vec![vec![3.0]], tokens: 9 };
+        let all = Word::Embedded { id: 1, vectors: vec![vec![1.0], vec![2.0], vec![3.0]], tokens: 9 };
+        assert_eq!(parts.join(last), Ok(all));
+        let too_many = [
+            vec![part(Vec::new())],
+            vec![part(vec![Vec::new(); TEXTS_MAX]), part(vec![Vec::new()])],
+            vec![part(vec![vec![0.0; VECTOR_NUMBERS_MAX]]), part(vec![vec![0.0]])],
+        ];
+        for words in too_many {
+            let mut parts = Parts::default();
+            let kept: Result<Vec<Word>, Failure> = words.into_iter().map(|word| parts.join(word)).collect();
+            assert!(matches!(kept, Err(Failure::Malformed { .. })), "{kept:?}");
+        }
     }
 }

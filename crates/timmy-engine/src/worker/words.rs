@@ -84,11 +84,18 @@ pub enum Word {
         /// The answer.
         answer: Answer,
     },
-    /// The vectors are there.
+    /// Some of the vectors are there, at least one; more come.
+    Vectors {
+        /// The question.
+        id: u64,
+        /// One for each of the next texts.
+        vectors: Vec<Vec<f32>>,
+    },
+    /// The last vectors are there.
     Embedded {
         /// The question.
         id: u64,
-        /// One for each text.
+        /// One for each text that is left.
         vectors: Vec<Vec<f32>>,
         /// Tokens read.
         tokens: u64,
@@ -106,6 +113,23 @@ pub enum Word {
     Unloaded,
     /// What it holds.
     Holds(Held),
+}
+
+impl Word {
+    /// The question it is about, where it is about one.
+    #[must_use]
+    pub const fn id(&self) -> Option<u64> {
+        match self {
+            Self::Read { id, .. }
+            | Self::Begun { id }
+            | Self::Text { id, .. }
+            | Self::Answered { id, .. }
+            | Self::Vectors { id, .. }
+            | Self::Embedded { id, .. } => Some(*id),
+            Self::Refused { id, .. } => *id,
+            Self::Loaded(_) | Self::Unloaded | Self::Holds(_) => None,
+        }
+    }
 }
 
 /// A model that was loaded.

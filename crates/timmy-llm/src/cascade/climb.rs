@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::abilities::Needs;
 use super::action::{self, Harm, Then};
 use super::attempt::{Asking, Race, Tried, attempt};
+use super::booking;
 use super::ladder::{Ladder, Next};
 use super::member::{Ended, Member, Permit, Turn};
 use super::money::{self, Leaving, Purse};
@@ -128,7 +129,10 @@ impl<'a> Climb<'a> {
         let known_as = member.known_as(wanted.as_deref());
         let permit = member.admit(&known_as, inner.now())?;
         let (line, reserved) = match member.place() {
-            Place::Remote => self.booked(member, &known_as, &request).await?,
+            Place::Remote => {
+                let by = self.begin_by(member, &known_as, another_counts);
+                self.booked(member, &known_as, &request, by).await?
+            }
             Place::Local | Place::Reflex | Place::Owner => (None, 0),
         };
         // The books may have taken a while, and the owner may have said in the meantime that all stays here, or that
@@ -155,7 +159,13 @@ impl<'a> Climb<'a> {
         Ok(request)
     }
 
-    async fn booked(&self, member: &Member, model: &str, request: &ChatRequest) -> Result<(Option<i64>, u64), Failure> {
+    async fn booked(
+        &self,
+        member: &Member,
+        model: &str,
+        request: &ChatRequest,
+        by: Instant,
+    ) -> Result<(Option<i64>, u64), Failure> {
         let price = self.inner.rules.prices.of(member.name(), model);
         // An estimate of tokens may be half of the truth, for languages that are not English.
         let most = Usage {
@@ -177,8 +187,7 @@ impl<'a> Climb<'a> {
             reserved_micros: reserved,
             caps: self.inner.rules.caps,
         };
-        let entered = books.enter(&leaving).await;
-        entered.map(|line| (Some(line), reserved)).map_err(|what| Failure::Budget { what })
+        booking::enter(books, leaving, by, &self.call.cancel).await.map(|line| (Some(line), reserved))
     }
 
     /// What pays for an answer that becomes longer than was asked for. Free ones need none.
@@ -228,10 +237,11 @@ impl<'a> Climb<'a> {
                 biased;
                 tried = &mut leading => Ok(tried),
                 () = tokio::time::sleep(after) => {
-                    let second = if race.is_open() { self.second().await } else { None };
+                    let second = if race.is_open() { self.second(&mut leading).await } else { Ok(None) };
                     match second {
-                        None => Ok(leading.await),
-                        Some(second) => {
+                        Err(tried) => Ok(tried),
+                        Ok(None) => Ok(leading.await),
+                        Ok(Some(second)) => {
                             let asking = second.asking(call, Some((&race, 1)));
                             let both = tokio::join!(leading, attempt(&asking));
                             Err((second, both))
@@ -257,12 +267,21 @@ impl<'a> Climb<'a> {
         }
     }
 
-    /// The second one of a race, when there is one that may be asked right now.
-    async fn second(&mut self) -> Option<Ready<'a>> {
+    /// The second one of a race, when there is one that may be asked right now. The first one is listened to meanwhile:
+    /// an error is how it ended, and nobody else has been asked.
+    async fn second(&mut self, first: &mut (impl Future<Output = Tried> + Unpin)) -> Result<Option<Ready<'a>>, Tried> {
         loop {
-            let number = self.ladder.take_another()?;
-            match self.ready(number, false).await {
-                Ok(ready) => return Some(ready),
+            let Some(number) = self.ladder.take_another() else { return Ok(None) };
+            let ready = tokio::select! {
+                biased;
+                tried = &mut *first => {
+                    self.ladder.failed(number, Then::NextThenSame(Duration::ZERO), Instant::now());
+                    return Err(tried);
+                }
+                ready = self.ready(number, false) => ready,
+            };
+            match ready {
+                Ok(ready) => return Ok(Some(ready)),
                 Err(failure) => self.passed(number, failure),
             }
         }

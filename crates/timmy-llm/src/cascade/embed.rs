@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::action::{self, Harm, Then};
 use super::attempt::given_up;
+use super::booking;
 use super::climb::{Times, stays_here};
 use super::ladder::{Ladder, Next, Rung};
 use super::member::{Member, Permit, VECTORS};
@@ -31,8 +32,10 @@ pub struct Embedded {
 }
 
 impl Cascade {
-    /// Vectors for `texts`, by the first provider that can make them; `wished` is a provider, and only that one then.
-    /// Vectors of different models cannot be compared, so a caller that stores them names the provider.
+    /// Vectors for `texts`, by the first provider that can make them; `wished` is a provider, or one of its models as
+    /// `provider/model`, and only that one then. Else the owner's models for this class of work are asked, where the
+    /// settings name some, and each provider's own. Vectors of different models cannot be compared, so a caller that
+    /// stores them names the provider.
     ///
     /// # Errors
     /// The reason of each provider that was asked or passed by.
@@ -58,6 +61,8 @@ struct Vectors<'a> {
 struct Ready<'a> {
     member: &'a Member,
     embedder: &'a dyn Embedder,
+    /// The model it has to be; nothing for its own.
+    wanted: Option<String>,
     /// The model as the provider calls it; empty while unknown.
     model: String,
     permit: Permit<'a>,
@@ -69,11 +74,22 @@ struct Ready<'a> {
 impl<'a> Vectors<'a> {
     fn new(inner: &'a Inner, texts: &'a [Part], wished: Option<&str>, call: &'a Call) -> Self {
         let now = Instant::now();
-        let fits = |m: &Member| m.provider().embedder().is_some() && wished.is_none_or(|w| w == m.name());
+        let (named, model) = match wished.and_then(|wished| wished.split_once('/')) {
+            Some((provider, model)) => (Some(provider), Some(model).filter(|model| !model.is_empty())),
+            None => (wished, None),
+        };
+        let fits = |m: &Member| m.provider().embedder().is_some() && named.is_none_or(|name| name == m.name());
         let mut order: Vec<(usize, &Member)> = inner.in_order().filter(|(_, m)| fits(m)).collect();
         order.sort_by_key(|(_, m)| m.rests(now));
-        let rung = |(member, _)| Rung { member, model: None, skip: None, reflex: false, context_tokens: 0, tries: 0 };
-        let ladder = Ladder::new(order.into_iter().map(rung).collect());
+        let models = |m: &Member| -> Vec<Option<String>> {
+            let booked = inner.rules.book.of(TaskClass::Embedding, m.name());
+            let models: Vec<_> =
+                model.map_or_else(|| booked.map(str::to_owned).collect(), |model| vec![model.to_owned()]);
+            if models.is_empty() { vec![None] } else { models.into_iter().map(Some).collect() }
+        };
+        let rung = |member, model| Rung { member, model, skip: None, reflex: false, context_tokens: 0, tries: 0 };
+        let rungs = order.into_iter().flat_map(|(n, m)| models(m).into_iter().map(move |model| rung(n, model)));
+        let ladder = Ladder::new(rungs.collect());
         let label = texts.iter().map(|part| part.sensitivity).fold(Sensitivity::Open, Sensitivity::join);
         Self { inner, texts, call, label, ladder, attempts: Vec::new(), path: Vec::new(), cost_micros: 0 }
     }
@@ -140,14 +156,16 @@ impl<'a> Vectors<'a> {
         if remote && self.label > Sensitivity::Open {
             return Err(Failure::Privacy { what: "a text must stay on this machine".to_owned() });
         }
-        let model = embedder.model();
+        let wanted = self.ladder.rung(number).and_then(|rung| rung.model.clone());
+        let model = wanted.clone().unwrap_or_else(|| embedder.model());
         let permit = member.admit(&known_as(&model), inner.now())?;
         let (line, reserved) = if remote { self.booked(member, &model).await? } else { (None, 0) };
-        if leave.as_ref().is_some_and(CancellationToken::is_cancelled) {
+        let stays = leave.as_ref().is_some_and(CancellationToken::is_cancelled);
+        if stays || (line.is_some() && self.call.cancel.is_cancelled()) {
             inner.settle(line, 0, false);
-            return Err(stays_here());
+            return Err(if stays { stays_here() } else { Failure::Cancelled });
         }
-        Ok(Ready { member, embedder, model, permit, leave, line, reserved })
+        Ok(Ready { member, embedder, wanted, model, permit, leave, line, reserved })
     }
 
     async fn booked(&self, member: &Member, model: &str) -> Result<(Option<i64>, u64), Failure> {
@@ -169,23 +187,32 @@ impl<'a> Vectors<'a> {
             reserved_micros: reserved,
             caps: self.inner.rules.caps,
         };
-        let entered = books.enter(&leaving).await;
-        entered.map(|line| (Some(line), reserved)).map_err(|what| Failure::Budget { what })
+        let by = self.by();
+        booking::enter(books, leaving, by, &self.call.cancel).await.map(|line| (Some(line), reserved))
+    }
+
+    /// Until when it must be done: half of what is left while another one comes after it.
+    fn by(&self) -> Instant {
+        let end = self.call.begin_by();
+        let half = Instant::now() + end.saturating_duration_since(Instant::now()) / 2;
+        if self.another_may() { half } else { end }
     }
 
     /// Asks, within half of what is left of the time while another one comes after it.
     async fn within(&self, ready: &Ready<'_>) -> Result<Embeddings, Failure> {
-        let end = self.call.begin_by();
-        let half = Instant::now() + end.saturating_duration_since(Instant::now()) / 2;
-        let by = if self.another_may() { half } else { end };
+        let by = self.by();
         let call = Call { first_word_by: Some(by), deltas: None, ..self.call.clone() };
+        let making = match &ready.wanted {
+            Some(model) => ready.embedder.embed_by(model, self.texts, &call),
+            None => ready.embedder.embed(self.texts, &call),
+        };
         tokio::select! {
             biased;
             () = self.call.cancel.cancelled() => Err(Failure::Cancelled),
             () = given_up(ready.leave.as_ref()) => {
                 Err(stays_here())
             }
-            made = ready.embedder.embed(self.texts, &call) => made,
+            made = making => made,
             // Whoever forgets the time is dropped here, and its connection with it.
             () = sleep_until(by) => Err(Failure::Timeout { stage: Stage::FirstToken }),
         }
@@ -195,11 +222,13 @@ impl<'a> Vectors<'a> {
     fn another_may(&self) -> bool {
         let now = self.inner.now();
         let open = self.label == Sensitivity::Open && self.inner.mode.leave(now).is_ok();
-        let may = |member: &Member| {
-            let model = member.provider().embedder().map(Embedder::model).unwrap_or_default();
+        let may = |member: &Member, model: Option<&String>| {
+            let own = || member.provider().embedder().map(Embedder::model).unwrap_or_default();
+            let model = model.map_or_else(own, String::clone);
             (open || member.place() != Place::Remote) && member.would_admit(&known_as(&model), now).is_ok()
         };
-        self.ladder.others().any(|(_, rung)| self.inner.members.get(rung.member).is_some_and(may))
+        let mut others = self.ladder.others();
+        others.any(|(_, rung)| self.inner.members.get(rung.member).is_some_and(|m| may(m, rung.model.as_ref())))
     }
 
     /// It is over: it is paid, written down, and what follows from it is decided.

@@ -1,5 +1,5 @@
-//! What leaves this machine and is no question to a model: looking whether a provider is there, and fetching a file. It
-//! needs the same leave, and stands in the same books.
+//! What leaves this machine and is no question to a model: looking whether a provider is there, fetching a file, and
+//! traces for a collector. It needs the same leave, and stands in the same books.
 
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ use crate::provider::Health;
 pub const LOOK: &str = "look";
 /// What stands in the books for fetching a file.
 pub const PULL: &str = "pull";
+/// What stands in the books for traces that a collector is given.
+pub const TRACE: &str = "trace";
 /// A day, in microseconds.
 const DAY_MICROS: i64 = 86_400_000_000;
 
@@ -37,6 +39,25 @@ impl Cascade {
     /// [`Failure::Privacy`] while everything stays here; [`Failure::Budget`] when it cannot be entered.
     pub async fn fetches(&self, what: &str, host: &str, bytes: u64) -> Result<Errand, Failure> {
         self.errand(&leaving("models", what, host.to_owned(), PULL, bytes)).await
+    }
+
+    /// Leave to give `bytes` of traces to the collector at `host`, entered in the books.
+    ///
+    /// # Errors
+    /// As [`Cascade::errand`].
+    pub async fn traces(&self, host: &str, bytes: u64) -> Result<Errand, Failure> {
+        self.errand(&leaving("telemetry", "", host.to_owned(), TRACE, bytes)).await
+    }
+
+    /// So many bytes more leave with an errand that is not over, entered in the books.
+    ///
+    /// # Errors
+    /// As [`Cascade::errand`].
+    pub async fn carry(&self, errand: &Errand, more_bytes: u64) -> Result<(), Failure> {
+        if let (Some(books), Some(line)) = (self.0.books.get(), errand.line) {
+            books.carry(line, more_bytes).await.map_err(|what| Failure::Budget { what })?;
+        }
+        if errand.leave.is_cancelled() { Err(stays_here()) } else { Ok(()) }
     }
 
     /// Leave for what costs nothing and is no question to a model, entered in the books.

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::abilities::{self, Book, Needs, Shelf};
 use super::action::Harm;
+use super::breaker::Circuit;
 use super::figures::{Figures, ProviderFigures};
 use super::known::{Hold, Known, ModelStatus, StoredModel};
 use super::ladder::Rung;
@@ -103,6 +104,8 @@ struct Record {
     /// The day whose looks stand in the books, as far as it was known.
     look_booked: Option<Option<i64>>,
     rests_until: Option<Instant>,
+    /// Whether nobody was there when it was last asked or looked for. A server that only fails is there.
+    away: bool,
     last_used: Option<Instant>,
     calls: u64,
     failures: u64,
@@ -169,6 +172,7 @@ impl Member {
             health: Health::default(),
             look_booked: None,
             rests_until: None,
+            away: false,
             last_used: None,
             calls: 0,
             failures: 0,
@@ -199,6 +203,12 @@ impl Member {
     pub fn is_up(&self) -> bool {
         let record = self.record();
         record.state == ProviderState::Up && !record.disabled
+    }
+
+    /// Whether a wish for `model` means this one: by its own name before a slash, or because it lists that model.
+    pub fn is_meant(&self, model: &str) -> bool {
+        let by_name = model.strip_prefix(self.name()).is_some_and(|rest| rest.starts_with('/'));
+        by_name || self.record().health.models.iter().any(|listed| listed == model)
     }
 
     pub fn rests(&self, now: Instant) -> bool {
@@ -268,7 +278,9 @@ impl Member {
             return Err(Failure::Resting { what });
         }
         if record.known.len() >= MODELS_KNOWN_MAX && !record.known.contains_key(model) {
-            let oldest = record.known.iter().min_by_key(|(_, k)| k.last_used).map(|(name, _)| name.clone());
+            // One whose circuit is open is kept longest: forgotten, it would be asked at once.
+            let rank = |known: &Known| (known.breaker.circuit(now) != Circuit::Closed, known.last_used);
+            let oldest = record.known.iter().min_by_key(|(_, k)| rank(k)).map(|(name, _)| name.clone());
             oldest.into_iter().for_each(|name| drop(record.known.remove(&name)));
         }
         let known = record.known.entry(model.to_owned()).or_insert_with(|| Known::new(self.threshold));
@@ -347,7 +359,6 @@ impl Member {
     pub fn looked(&self, found: Result<Health, Failure>) -> Option<ProbeChange> {
         let provider = self.name().to_owned();
         let mut record = self.record();
-        let was_down = matches!(record.state, ProviderState::Down { .. });
         let (state, why) = match found {
             Ok(health) => {
                 record.health = health;
@@ -356,7 +367,8 @@ impl Member {
             Err(failure) => (down(&failure), failure.to_string()),
         };
         let up = state == ProviderState::Up;
-        if up && was_down {
+        let was_away = std::mem::replace(&mut record.away, !up);
+        if up && was_away {
             // It was away and is there again: nobody waits for the end of a rest.
             record.known.values_mut().for_each(|known| known.breaker.came_back());
             record.rests_until = None;
@@ -434,6 +446,7 @@ impl Record {
         match done {
             Ok(completion) => {
                 self.state = ProviderState::Up;
+                self.away = false;
                 if words {
                     self.rests_until = None;
                 }
@@ -446,6 +459,7 @@ impl Record {
             Err(Failure::Cancelled | Failure::SpentUp { .. }) => {}
             Err(failure) => {
                 self.failures += 1;
+                self.away |= failure.is_nobody_there();
                 self.last_failure = failure.to_string();
                 if is_away(failure) && (words || !matches!(failure, Failure::NoModel { .. })) {
                     self.state = down(failure);

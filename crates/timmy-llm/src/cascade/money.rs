@@ -214,6 +214,16 @@ pub trait Books: Send + Sync {
         Box::pin(async { Err("no more was set aside for it".to_owned()) })
     }
 
+    /// Writes down that so many bytes more leave with a line that is still open. Books that cannot do that let nothing
+    /// more leave.
+    ///
+    /// # Errors
+    /// Why they must not leave, as a clause.
+    fn carry(&self, line: i64, more_bytes: u64) -> BoxFuture<'_, Result<(), String>> {
+        let _ = (line, more_bytes);
+        Box::pin(async { Err("it cannot be written down".to_owned()) })
+    }
+
     /// It is over: what it cost in truth, in millionths of a dollar, and whether an answer came.
     fn settle(&self, line: i64, cost_micros: u64, answered: bool);
 }

@@ -54,7 +54,9 @@ fn key(request: &ChatRequest) -> String {
         "{:?}{:?}{:?}{}{:?}{:?}",
         request.messages, request.tools, request.class, request.max_tokens, request.temperature, request.sampling
     );
-    Digest::of(whole.as_bytes()).to_string()
+    // A picture is shown by its length alone.
+    let images = request.messages.iter().flat_map(|m| &m.images).map(|image| Digest::of(&image.bytes).to_string());
+    Digest::of(images.fold(whole, |all, image| all + &image).as_bytes()).to_string()
 }
 
 impl Recorder {

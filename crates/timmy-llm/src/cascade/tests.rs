@@ -269,5 +269,6 @@ async fn calls_failures_tokens_and_times_are_counted_for_each_provider() {
 }
 
 mod errands;
+mod meant;
 mod router;
 mod spending;

@@ -132,8 +132,11 @@ impl Ollama {
         found.ok_or_else(|| Failure::NoModel { model, hint: "Run `ollama pull all-minilm`.".to_owned() })
     }
 
-    async fn vectors(&self, texts: &[Part], call: &Call) -> Result<Embeddings, Failure> {
-        let model = self.embed_model(call).await?;
+    async fn vectors(&self, model: Option<&str>, texts: &[Part], call: &Call) -> Result<Embeddings, Failure> {
+        let model = match model {
+            Some(model) => model.to_owned(),
+            None => self.embed_model(call).await?,
+        };
         let mut made = Embeddings { vectors: Vec::with_capacity(texts.len()), model, usage: Usage::default() };
         for some in texts.chunks(vectors::TEXTS_MAX) {
             let outbound = OutTexts::for_place(some, self.wire.place())?;
@@ -208,6 +211,15 @@ impl Embedder for Ollama {
     }
 
     fn embed<'a>(&'a self, texts: &'a [Part], call: &'a Call) -> BoxFuture<'a, Result<Embeddings, Failure>> {
-        Box::pin(self.vectors(texts, call))
+        Box::pin(self.vectors(None, texts, call))
+    }
+
+    fn embed_by<'a>(
+        &'a self,
+        model: &'a str,
+        texts: &'a [Part],
+        call: &'a Call,
+    ) -> BoxFuture<'a, Result<Embeddings, Failure>> {
+        Box::pin(self.vectors(Some(model), texts, call))
     }
 }

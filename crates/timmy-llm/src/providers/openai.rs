@@ -73,8 +73,8 @@ impl OpenAi {
         asked.map_err(|failure| self.listed.unless_gone(failure))
     }
 
-    async fn vectors(&self, texts: &[Part], call: &Call) -> Result<Embeddings, Failure> {
-        let model = match self.embed_model.as_str() {
+    async fn vectors(&self, model: Option<&str>, texts: &[Part], call: &Call) -> Result<Embeddings, Failure> {
+        let model = match model.unwrap_or(self.embed_model.as_str()) {
             "" => self.model(None, call).await?,
             model => model.to_owned(),
         };
@@ -151,6 +151,15 @@ impl Embedder for OpenAi {
     }
 
     fn embed<'a>(&'a self, texts: &'a [Part], call: &'a Call) -> BoxFuture<'a, Result<Embeddings, Failure>> {
-        Box::pin(self.vectors(texts, call))
+        Box::pin(self.vectors(None, texts, call))
+    }
+
+    fn embed_by<'a>(
+        &'a self,
+        model: &'a str,
+        texts: &'a [Part],
+        call: &'a Call,
+    ) -> BoxFuture<'a, Result<Embeddings, Failure>> {
+        Box::pin(self.vectors(Some(model), texts, call))
     }
 }

@@ -1,7 +1,7 @@
-//! What a partial answer says about itself: `bytes 10-99/100`.
+//! How a part is asked for, `bytes=10-`, and what a partial answer says about itself: `bytes 10-99/100`.
 
 use reqwest::Response;
-use reqwest::header::CONTENT_RANGE;
+use reqwest::header::{CONTENT_RANGE, HeaderValue};
 
 /// Where its body begins.
 pub fn begins_at(response: &Response) -> Option<u64> {
@@ -15,4 +15,10 @@ pub fn whole_bytes(response: &Response) -> Option<u64> {
 
 fn range(response: &Response) -> Option<&str> {
     response.headers().get(CONTENT_RANGE)?.to_str().ok()?.strip_prefix("bytes ")
+}
+
+/// Asks for all from `begin` on.
+pub fn from(begin: u64) -> HeaderValue {
+    // Digits are always a header.
+    HeaderValue::from_str(&format!("bytes={begin}-")).unwrap_or(HeaderValue::from_static("bytes=0-"))
 }

@@ -9,6 +9,8 @@ use timmy_domain::text::{cut, one_line};
 use super::date;
 use crate::failure::Failure;
 
+/// Characters of a server's words, of a shape that is not known, in which a reason is looked for.
+const PLAIN_CHARS_MAX: usize = 1_000;
 /// Characters of a server's words that are kept.
 const DETAIL_CHARS_MAX: usize = 300;
 /// The longest wait a server may ask for, in seconds.
@@ -23,8 +25,16 @@ const TOO_LONG: &[&str] = &[
     "context window",
     "prompt is too long",
 ];
-/// Words that mean the content is refused.
-const REFUSED: &[&str] = &["content_filter", "content_policy", "content management policy"];
+/// Words that mean the content is refused: OpenAI's and Azure's, OpenRouter's, xAI's.
+const REFUSED: &[&str] = &[
+    "content_filter",
+    "content_policy",
+    "content management policy",
+    "requires moderation",
+    "input was flagged",
+    "violates usage guidelines",
+    "safety_check",
+];
 /// Words that mean the account has no credit.
 const NO_CREDIT: &[&str] = &[
     "insufficient_quota",
@@ -56,14 +66,15 @@ impl Refusal<'_> {
     pub fn failure(&self, key: &Secret) -> Failure {
         let text = String::from_utf8_lossy(self.body);
         let parsed: Option<Value> = serde_json::from_str(&text).ok();
-        let means = |words: &[&str]| {
-            let text = text.to_ascii_lowercase();
-            words.iter().any(|w| text.contains(w))
-        };
+        let said = said(parsed.as_ref(), &text);
+        let means = |words: &[&str]| words.iter().any(|w| said.contains(w));
         let detail = detail(parsed.as_ref(), key);
-        match self.status {
+        let status = if self.status == 200 { status_within(parsed.as_ref()).unwrap_or(200) } else { self.status };
+        match status {
+            // A proxy says so with the same status with which others refuse the key.
+            403 if means(REFUSED) => Failure::ContentPolicy,
             401 | 403 => Failure::Auth,
-            _ if self.status == 402 || means(NO_CREDIT) => Failure::Billing { until: date::first_in(&detail) },
+            _ if status == 402 || means(NO_CREDIT) => Failure::Billing { until: date::first_in(&detail) },
             // 529 is how Anthropic says that it is overloaded.
             429 | 529 => Failure::RateLimited { retry_after: self.retry_after },
             _ if means(TOO_LONG) => Failure::ContextLength,
@@ -75,10 +86,25 @@ impl Refusal<'_> {
             200 if is_kind(parsed.as_ref(), NO_ENTRY) => Failure::Auth,
             200 | 500..=599 if !detail.is_empty() => Failure::ServerFault { detail },
             200 => Failure::ServerFault { detail: "it did not say why".to_owned() },
-            500..=599 => Failure::ServerError { status: self.status },
+            500..=599 => Failure::ServerError { status },
             status => Failure::BadRequest { status, detail },
         }
     }
+}
+
+/// The status that a refusal inside of an answer names as its code, as OpenRouter does.
+fn status_within(body: Option<&Value>) -> Option<u16> {
+    let code = body?.pointer("/error/code")?.as_u64()?;
+    u16::try_from(code).ok().filter(|code| (400..=599).contains(code))
+}
+
+/// The server's own names and words for its refusal, in small letters. What else a body holds may be what was asked,
+/// said back. One of another shape is looked at as it is.
+fn said(body: Option<&Value>, text: &str) -> String {
+    let Some(Value::Object(_)) = body else { return cut(text, PLAIN_CHARS_MAX).to_ascii_lowercase() };
+    let places = ["/error/type", "/error/code", "/error/message", "/error", "/code", "/type", "/message", "/detail"];
+    let words = places.into_iter().filter_map(|at| body?.pointer(at)?.as_str());
+    words.collect::<Vec<_>>().join("\n").to_ascii_lowercase()
 }
 
 /// Whether the server calls its refusal one of `kinds`, as `error.type` or `error.code`.
@@ -119,6 +145,24 @@ mod tests {
         let rows = [
             (401, r#"{"error":{"message":"bad key sk-123"}}"#, Failure::Auth),
             (403, "", Failure::Auth),
+            (
+                403,
+                r#"{"error":{"code":403,"message":"m requires moderation on OpenAI. Your input was flagged for \"x\".","metadata":{"reasons":["x"]}}}"#,
+                Failure::ContentPolicy,
+            ),
+            (
+                403,
+                r#"{"code":"The caller does not have permission","error":"Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_X"}"#,
+                Failure::ContentPolicy,
+            ),
+            (403, r#"{"error":{"message":"no access","metadata":{"input":"content_filter"}}}"#, Failure::Auth),
+            (400, r#"{"error":{"message":"no","input":"insufficient_quota until 2026-12-01"}}"#, bad(400, "no")),
+            (422, r#"{"detail":[{"msg":"too long","input":"my credit balance and usage limits"}]}"#, bad(422, "")),
+            (400, "insufficient_quota", Failure::Billing { until: None }),
+            (200, r#"{"error":{"code":402,"message":"no"}}"#, Failure::Billing { until: None }),
+            (200, r#"{"error":{"code":403,"message":"Your input was flagged"}}"#, Failure::ContentPolicy),
+            (200, r#"{"error":{"code":429,"message":"slow down"}}"#, Failure::RateLimited { retry_after: None }),
+            (200, r#"{"error":{"code":502,"message":"upstream failed"}}"#, fault("upstream failed")),
             (402, "", Failure::Billing { until: None }),
             (429, r#"{"error":{"code":"insufficient_quota"}}"#, Failure::Billing { until: None }),
             (429, "", Failure::RateLimited { retry_after: None }),

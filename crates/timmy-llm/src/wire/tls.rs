@@ -24,19 +24,13 @@ pub async fn client(https: bool) -> Result<Client, String> {
     tokio::task::spawn_blocking(encrypted).await.map_err(|e| e.to_string())?
 }
 
-/// A client that fetches files: it follows up to `redirects_max` redirections, which never lead out of encryption,
-/// and from this machine only to it.
-pub async fn fetching(redirects_max: usize) -> Result<Client, String> {
-    let policy = redirect::Policy::custom(move |attempt| {
-        let here = |url: &reqwest::Url| url.host_str().is_some_and(super::address::is_loopback);
-        let from_here = attempt.previous().last().is_some_and(here);
-        let good = if from_here { here(attempt.url()) } else { attempt.url().scheme() == "https" };
-        if good && attempt.previous().len() <= redirects_max { attempt.follow() } else { attempt.error("led astray") }
-    });
+/// A client that fetches files, encrypted or from this machine; whoever uses it looks at the address. It follows no
+/// redirection.
+pub async fn fetching() -> Result<Client, String> {
     let made = tokio::task::spawn_blocking(move || {
         // Taken already by an earlier client: the same provider, or one that somebody else of this process chose.
         let _ = ring::default_provider().install_default();
-        base().redirect(policy).build().map_err(|e| e.to_string())
+        base().build().map_err(|e| e.to_string())
     });
     made.await.map_err(|e| e.to_string())?
 }

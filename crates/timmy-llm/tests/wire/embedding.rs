@@ -189,3 +189,26 @@ async fn an_hour_in_which_all_stays_ends_vectors_on_their_way() {
     let settled = till.lines.lock().expect("not poisoned")[0].1;
     assert_eq!(settled, Some((13_000_000, false)), "nobody knows what it cost, so all that was reserved counts");
 }
+
+// shows: models: a model named for vectors is the one that makes them: by the caller, else by the owner's lines for that class
+#[tokio::test]
+async fn the_model_that_is_named_makes_the_vectors() {
+    let stub = serving(vec![Act::Write(vector())]).await;
+    let one = embedder("one", &stub, "");
+    let asked = async |cascade: &Cascade, wished: Option<&str>| {
+        cascade.embed(&open(), wished, &patient()).await.expect("vectors");
+        let seen = stub.seen();
+        let body = seen.last().and_then(|asked| asked.split("\r\n\r\n").nth(1)).expect("a body").to_owned();
+        serde_json::from_str::<serde_json::Value>(&body).expect("JSON")["model"].as_str().expect("a model").to_owned()
+    };
+    let plain = Cascade::new(vec![Arc::clone(&one)]);
+    assert_eq!(asked(&plain, None).await, "e");
+    assert_eq!(asked(&plain, Some("one")).await, "e");
+    assert_eq!(asked(&plain, Some("one/small")).await, "small");
+    let settings = CascadeSettings { models: vec!["embedding: one/booked".into()], ..CascadeSettings::default() };
+    let booked = Cascade::with(vec![one], Rules::of(&settings).expect("rules"));
+    assert_eq!(asked(&booked, None).await, "booked");
+    assert_eq!(asked(&booked, Some("one")).await, "booked");
+    assert_eq!(asked(&booked, Some("one/small")).await, "small", "whoever asks decides");
+    assert_eq!(booked.status()[0].known[0].model, "booked (vectors)");
+}

@@ -159,12 +159,14 @@ async fn an_answer_that_is_none_is_malformed() {
             ("the end after a token", ok(&cut)),
             ("the end in the middle of a chunked body", broken.into_bytes()),
             ("something else than HTTP", b"SSH-2.0-OpenSSH_9.2\r\n".to_vec()),
-            ("nothing at all", vec![]),
         ];
         for (what, reply) in rows {
             let heard = answer(format, vec![Act::Write(reply)]).await;
             assert!(matches!(heard, Err(Failure::Malformed { .. })), "{format:?}, {what}: {heard:?}");
         }
+        let heard = answer(format, vec![Act::Write(vec![])]).await;
+        let said = "it failed: it closed the connection before it answered";
+        assert_eq!(heard.map(|_| ()).map_err(|f| f.to_string()), Err(said.to_owned()), "{format:?}, nothing at all");
     }
 }
 

@@ -217,7 +217,7 @@ async fn nothing_is_sent_a_third_time_and_nothing_after_a_byte_of_an_answer() {
         let hangs = |connection, asked| if connection + asked == 0 { Then::Answer } else { Then::Close };
         let server = Server::start(format, hangs).await;
         let provider = format.provider(&server.url, "", 20_000);
-        for expected in [Ok("Here.".to_owned()), Err("malformed")] {
+        for expected in [Ok("Here.".to_owned()), Err("server_fault")] {
             let asked = provider.chat(&request("x"), &patient()).await;
             assert_eq!(asked.map(|c| c.content).map_err(|f| f.word()), expected, "{format:?}");
         }
@@ -226,7 +226,7 @@ async fn nothing_is_sent_a_third_time_and_nothing_after_a_byte_of_an_answer() {
         let half = |_, asked| if asked == 0 { Then::Answer } else { Then::HalfAHead };
         let server = Server::start(format, half).await;
         let provider = format.provider(&server.url, "", 20_000);
-        for expected in [Ok("Here.".to_owned()), Err("malformed")] {
+        for expected in [Ok("Here.".to_owned()), Err("server_fault")] {
             let asked = provider.chat(&request("x"), &patient()).await;
             assert_eq!(asked.map(|c| c.content).map_err(|f| f.word()), expected, "{format:?}");
         }

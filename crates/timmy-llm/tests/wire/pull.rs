@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use timmy_llm::pull::{PART_FOLDER, Progress, PullFailure, Puller, Wanted, unfinished_bytes};
+use timmy_llm::pull::{Asked, Further, Gate, PART_FOLDER, Progress, PullFailure, Puller, Wanted, unfinished_bytes};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -400,4 +400,44 @@ async fn without_a_checksum_pieces_belong_together_only_by_a_mark() {
     let wanted = Wanted { head: b"GGUF", ..unknown(&server.url) };
     assert!(matches!(fetch(&wanted, home.path()).await, Err(PullFailure::Wrong { .. })));
     assert_eq!(lying(home.path()), Vec::<String>::new());
+}
+
+/// Writes down who is to be asked, and says whether that may be.
+struct Porter {
+    told: Mutex<Vec<Further>>,
+    lets: bool,
+}
+
+impl Gate for Porter {
+    fn may_ask<'a>(&'a self, further: &'a Further) -> Asked<'a> {
+        self.told.lock().expect("not poisoned").push(further.clone());
+        let stays = || PullFailure::Stays { what: "not fetched, because all stays here".to_owned() };
+        Box::pin(async move { if self.lets { Ok(()) } else { Err(stays()) } })
+    }
+}
+
+// shows: models: a further host to which a pull is sent on is written down before it is asked, and not asked when it must not be
+#[tokio::test]
+async fn a_further_host_is_named_before_it_is_asked() {
+    let file = file(10_000);
+    for lets in [true, false] {
+        let home = tempfile::tempdir().expect("a folder");
+        let files = Server::start(Arc::clone(&file), Manner::Breaks(6_000)).await;
+        let hub = Server::start(Arc::clone(&file), Manner::Leads(files.url.clone())).await;
+        let porter = Arc::new(Porter { told: Mutex::default(), lets });
+        let puller = puller().await.through_gate(porter.clone());
+        let (wanted, never) = (wanted(&hub.url, &file), CancellationToken::new());
+        let fetched = puller.fetch(&wanted, home.path(), None, &never, &mut |_| {}).await;
+        let host = files.url.trim_start_matches("http://").trim_end_matches("/file");
+        let further = Further { host: host.to_owned(), bytes: files.url.len() as u64, leaves: false };
+        let told = porter.told.lock().expect("not poisoned").clone();
+        if lets {
+            assert_eq!(std::fs::read(fetched.expect("the file").path).expect("a file"), *file);
+            assert_eq!(files.asked(), [None, Some(6_000)], "it goes on where it was, there too");
+            assert_eq!(told, [further.clone(), further], "each connection is sent on anew");
+        } else {
+            assert!(matches!(fetched, Err(PullFailure::Stays { .. })), "{fetched:?}");
+            assert_eq!((files.asked(), hub.asked().len(), told), (vec![], 1, vec![further]));
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The ledger of what left this machine for a model or by a tool, and what it cost. Never what was said.
+//! The ledger of what left this machine for a model, by a tool or as traces, and what it cost. Never what was said.
 
 use rusqlite::{OptionalExtension, params};
 use timmy_domain::Timestamp;
@@ -69,7 +69,7 @@ pub struct Egress {
 pub struct EgressSum {
     /// The day, the provider or the task.
     pub of: String,
-    /// Questions to models. Looking whether a provider is there, fetching a file and what a tool does is none.
+    /// Questions to models. Looking whether a provider is there, fetching a file, what a tool does and traces are none.
     pub calls: u64,
     /// Bytes of text and pictures.
     pub bytes: u64,
@@ -167,7 +167,7 @@ impl Reader<'_> {
 
     fn egress_sums(&self, of: &str, by: &str, day: &str) -> Result<Vec<EgressSum>, StoreError> {
         let mut statement = self.conn().prepare_cached(&format!(
-            "SELECT {of}, SUM(why NOT IN ('look', 'pull', 'tool')), SUM(bytes), SUM(COALESCE(cost_micros, 0)), SUM(IIF(cost_micros IS NULL, reserved_micros, 0))
+            "SELECT {of}, SUM(why NOT IN ('look', 'pull', 'tool', 'trace')), SUM(bytes), SUM(COALESCE(cost_micros, 0)), SUM(IIF(cost_micros IS NULL, reserved_micros, 0))
              FROM egress WHERE {by}"
         ))?;
         let rows = statement.query_map([day], |row| {
@@ -284,6 +284,18 @@ impl Tx<'_> {
             .prepare_cached("UPDATE egress SET reserved_micros = reserved_micros + ?2 WHERE id = ?1")?
             .execute(params![id, count(more_micros)])?;
         Ok(Extended::Reserved)
+    }
+
+    /// Writes down that so many bytes more leave with a line that is still open. Answers whether it is.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn egress_carry(&mut self, id: i64, more_bytes: u64) -> Result<bool, StoreError> {
+        let carried = self
+            .conn()
+            .prepare_cached("UPDATE egress SET bytes = bytes + ?2 WHERE id = ?1 AND state = 'open'")?
+            .execute(params![id, count(more_bytes)])?;
+        Ok(carried == 1)
     }
 
     /// A line is over: what it cost in truth, and whether an answer came.

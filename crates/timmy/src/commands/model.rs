@@ -10,7 +10,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{Global, items, safe, text};
-use crate::door::{Door, encode};
+use crate::door::{Door, Refusal, encode};
 
 /// Between two looks at how far a model is, in milliseconds.
 const LOOK_MS: u64 = 500;
@@ -21,6 +21,10 @@ const MEASURE_LOOKS_MAX: usize = 150;
 const BAR_SIGNS: u64 = 24;
 /// The agent whose model is everybody's usual one.
 const USUAL_AGENT: &str = "timmy";
+/// The word for a model that the cascade chooses.
+const AUTO: &str = "auto";
+/// What a model is measured by.
+const BENCH_PROMPT: &str = "Count from one to forty in words, with a comma between.";
 
 /// What the command takes.
 #[derive(clap::Args)]
@@ -106,10 +110,13 @@ pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
         }
         Act::Rm { name, undo: false } => {
             let gone = door.delete(&format!("/api/v1/models/{}", encode(&name))).await?;
-            let undo = if door.is_server() { " To bring it back: timmy model rm --undo NAME" } else { "" };
-            global.show(&gone, |m| format!("{} is removed.{undo}", safe(text(m, "name"), 120)));
+            global.show(&gone, |m| {
+                let name = safe(text(m, "name"), 120);
+                let undo = format!(" To bring it back: timmy model rm --undo {name}");
+                format!("{name} is removed.{}", if door.is_server() { undo.as_str() } else { "" })
+            });
         }
-        Act::Use { name, agent } if name == "auto" => {
+        Act::Use { name, agent } if name == AUTO => {
             let gone = door.delete(&format!("/api/v1/models/assignments/{}", encode(&agent))).await?;
             global.show(&gone, |_| format!("{agent} has no model of its own any more."));
         }
@@ -268,8 +275,19 @@ async fn pull(global: &Global, door: &Door, name: Option<String>) -> Result<()> 
             None => bail!("no model of the catalogue fits the memory of this machine; timmy model list shows them all"),
         },
     };
-    let begun = door.post("/api/v1/models/pulls", json!({ "name": name })).await?;
-    follow(global, door, &name, begun).await
+    let begun = door.post("/api/v1/models/pulls", json!({ "name": name })).await;
+    // Whoever asks for what is here has what they asked for.
+    if let Err(error) = &begun
+        && error.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.code == "model_exists")
+    {
+        let here = json!({ "name": name, "state": "done", "already_here": true });
+        global.show(&here, |_| {
+            let name = safe(&name, 120);
+            format!("{name} is here already; nothing was fetched. To work with it: timmy model use {name}")
+        });
+        return Ok(());
+    }
+    follow(global, door, &name, begun?).await
 }
 
 fn pull_address(name: &str) -> String {
@@ -336,33 +354,92 @@ fn bar(pull: &Value) -> String {
     )
 }
 
+/// Asks one thing and says how fast the answer came, by the tokens the provider counted where it counts them.
 async fn bench(global: &Global, door: &Door, name: Option<String>) -> Result<()> {
-    let prompt = "Count from one to forty in words, with a comma between.";
+    let asked = name.filter(|name| !name.is_empty() && name != AUTO);
     let ask = json!({
-        "messages": [{ "role": "user", "content": prompt }],
-        "model": name.as_deref().unwrap_or("auto"),
+        "model": asked.as_deref().unwrap_or(AUTO),
+        "messages": [{ "role": "user", "content": BENCH_PROMPT }],
     });
-    let answer = door.post("/api/v1/router/complete", ask).await?;
-    let milliseconds = number(&answer, "latency_ms").max(1);
-    let tokens = timmy_domain::text::tokens_estimate(text(&answer, "content")) as u64;
-    let tenths = tokens.saturating_mul(10_000) / milliseconds;
-    let told = json!({
-        "provider": answer["provider"],
-        "model": answer["model"],
-        "latency_ms": milliseconds,
-        "tokens_estimate": tokens,
-        "tokens_per_second": f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0,
-    });
-    global.show(&told, |t| {
-        format!(
-            "{} of {}: about {tokens} tokens in {milliseconds} ms, {}.{} a second from the question on",
-            safe(text(t, "model"), 120),
-            safe(text(t, "provider"), 60),
-            tenths / 10,
-            tenths % 10
-        )
-    });
+    let began = tokio::time::Instant::now();
+    let answer = door.post("/v1/chat/completions", ask).await.map_err(hint_once)?;
+    let milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+    let (provider, model) = text(&answer, "model").split_once('/').unwrap_or_default();
+    if let Some(asked) = asked {
+        let providers = door.get("/api/v1/router/providers").await?;
+        let has = items(&providers).iter().find(|p| text(p, "name") == provider);
+        let has = has.and_then(|p| p["models"].as_array()).map_or(&[][..], Vec::as_slice);
+        if !is_asked(&asked, provider, model, has) {
+            return Err(another(&asked, provider, model).into());
+        }
+    }
+    global.show(&measure(&answer, provider, model, milliseconds), bench_words);
     Ok(())
+}
+
+/// What was measured of an answer.
+fn measure(answer: &Value, provider: &str, model: &str, milliseconds: u64) -> Value {
+    let counted = number(&answer["usage"], "completion_tokens");
+    let said = answer["choices"][0]["message"]["content"].as_str().unwrap_or_default();
+    let tokens = if counted > 0 { counted } else { timmy_domain::text::tokens_estimate(said) as u64 };
+    let tenths = tokens.saturating_mul(10_000) / milliseconds;
+    json!({
+        "provider": provider,
+        "model": model,
+        "latency_ms": milliseconds,
+        "tokens": tokens,
+        "tokens_counted": counted > 0,
+        "tokens_per_second": f64::from(u32::try_from(tenths).unwrap_or(u32::MAX)) / 10.0,
+    })
+}
+
+fn bench_words(told: &Value) -> String {
+    let (about, how) = if told["tokens_counted"] == true {
+        ("", "")
+    } else {
+        ("about ", " The provider counts no tokens, so their number is an estimate.")
+    };
+    format!(
+        "{} of {}: {about}{} tokens in {} ms, {:.1} a second from the question on.{how}",
+        safe(text(told, "model"), 120),
+        safe(text(told, "provider"), 60),
+        number(told, "tokens"),
+        number(told, "latency_ms"),
+        told["tokens_per_second"].as_f64().unwrap_or(0.0)
+    )
+}
+
+/// Whether the answer of `model` comes from the model that was `asked` for. `has` are the models its provider lists.
+fn is_asked(asked: &str, provider: &str, model: &str, has: &[Value]) -> bool {
+    let bare = asked.strip_prefix(provider).and_then(|rest| rest.strip_prefix('/')).unwrap_or(asked);
+    // Ollama means the newest by a name without a tag.
+    let untagged = |name: &str| name.strip_suffix(":latest").unwrap_or(name).to_owned();
+    // A server may call the model it lists by a longer name when it answers, such as one with a date.
+    let lists = |name: &str| has.iter().any(|listed| listed == name);
+    untagged(bare) == untagged(model) || (lists(bare) && !lists(model))
+}
+
+fn another(asked: &str, provider: &str, model: &str) -> Refusal {
+    let (asked, model, provider) = (safe(asked, 120), safe(model, 120), safe(provider, 60));
+    Refusal {
+        code: "another_model".to_owned(),
+        message: format!("{asked} did not answer, but {model} of {provider}; nothing was measured"),
+        hint: "timmy router status says who answers, and why others do not. To ask one provider for one of its \
+               models: timmy model bench PROVIDER/MODEL"
+            .to_owned(),
+    }
+}
+
+/// Refusals at this door hold the hint in the message too, for programs that read nothing else.
+fn hint_once(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<Refusal>() {
+        Ok(mut refusal) => {
+            let message = refusal.message.strip_suffix(refusal.hint.as_str()).unwrap_or(&refusal.message);
+            refusal.message = message.trim_end().to_owned();
+            refusal.into()
+        }
+        Err(error) => error,
+    }
 }
 
 fn number(value: &Value, key: &str) -> u64 {
@@ -382,6 +459,31 @@ fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_counts_only_for_the_model_that_was_asked() {
+        let has = [json!("m1"), json!("gpt-4o")];
+        for (asked, model, expected) in [
+            ("m1", "m1", true),
+            ("house/m1", "m1", true),
+            ("m1", "m1:latest", true),
+            ("gpt-4o", "gpt-4o-2024-08-06", true),
+            ("house/gpt-4o", "m1", false),
+            ("m2", "m1", false),
+            ("m2", "gpt-4o-2024-08-06", false),
+            ("other/m1", "m1", false),
+        ] {
+            assert_eq!(is_asked(asked, "house", model, &has), expected, "{asked} {model}");
+        }
+    }
+
+    #[test]
+    fn a_hint_is_said_once() {
+        let refusal = |message: &str| Refusal { code: "c".into(), message: message.into(), hint: "Do so.".into() };
+        let said = |message: &str| hint_once(refusal(message).into()).downcast::<Refusal>().expect("a refusal");
+        assert_eq!(said("It failed. Do so."), refusal("It failed."));
+        assert_eq!(said("It failed."), refusal("It failed."));
+    }
 
     #[test]
     fn sizes_and_bars_are_short_and_never_overflow() {

@@ -7,7 +7,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{Global, items, safe, text, when};
-use crate::door::{Door, encode};
+use crate::door::{Door, Refusal, encode};
 
 /// Calls that are shown.
 const CALLS_SHOWN: usize = 10;
@@ -86,18 +86,35 @@ enum Act {
 /// When there is no such provider, the door refuses, or a tried provider does not answer.
 pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
     let door = Door::open(global).await?;
-    match args.act.unwrap_or(Act::Status) {
+    act(global, &door, args.act.unwrap_or(Act::Status)).await.map_err(with_command)?;
+    door.close().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Who asks for a provider that is none is told which command lists them.
+fn with_command(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<Refusal>() {
+        Ok(refusal) if refusal.code == "unknown_provider" => {
+            Refusal { hint: "To list the providers: timmy router status".to_owned(), ..refusal }.into()
+        }
+        Ok(refusal) => refusal.into(),
+        Err(error) => error,
+    }
+}
+
+async fn act(global: &Global, door: &Door, act: Act) -> Result<()> {
+    match act {
         Act::Status => global.show(&door.get("/api/v1/router/status").await?, status),
-        Act::Test { name } => test(global, &door, name).await?,
+        Act::Test { name } => test(global, door, name).await?,
         Act::Explain { class, sensitivity, tokens, tools, vision } => {
             let (class, sensitivity) = (encode(&class), encode(&sensitivity));
             let query =
                 format!("task_class={class}&sensitivity={sensitivity}&tokens={tokens}&tools={tools}&vision={vision}");
             global.show(&door.get(&format!("/api/v1/router/explain?{query}")).await?, explained);
         }
-        Act::Enable { name } => control(global, &door, &name, "enable", "is asked again").await?,
-        Act::Disable { name } => control(global, &door, &name, "disable", "is not asked any more").await?,
-        Act::Reset { name } => control(global, &door, &name, "reset_circuit", "starts with a clean slate").await?,
+        Act::Enable { name } => control(global, door, &name, "enable", "is asked again").await?,
+        Act::Disable { name } => control(global, door, &name, "disable", "is not asked any more").await?,
+        Act::Reset { name } => control(global, door, &name, "reset_circuit", "starts with a clean slate").await?,
         Act::Order { names } => {
             let list = door.post("/api/v1/router/order", json!({ "providers": names })).await?;
             global.show(&list, |list| {
@@ -119,8 +136,7 @@ pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
             global.show(&door.get(&format!("/api/v1/router/egress?limit={limit}")).await?, egress);
         }
     }
-    door.close().await;
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 async fn control(global: &Global, door: &Door, name: &str, action: &str, now: &str) -> Result<()> {

@@ -3,6 +3,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,9 +11,15 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use timmy_core::library::pulls::PullState;
+use timmy_core::settings::Settings;
+use timmy_domain::model::catalogue;
+use timmy_llm::pull::Wanted;
+use timmy_llm::{Scripted, ScriptedSettings};
+use timmy_testkit::engine;
 
 use crate::recovery::{disk, may_mount};
-use crate::support::{Server, home, run, timmy};
+use crate::support::{Server, home, json as cli, run, timmy};
 
 pub mod elsewhere;
 
@@ -305,6 +312,47 @@ fn a_pull_from_elsewhere_is_given_up_for_an_hour_and_goes_on_after_it() {
     assert_eq!(lines, [line("answered"), line("failed")], "{ledger}");
 }
 
+/// A hub elsewhere that only sends on to `to`.
+fn hub(to: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("an address").port();
+    let head = format!("HTTP/1.1 302 x\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    std::thread::spawn(move || {
+        for socket in listener.incoming().flatten() {
+            let mut socket = elsewhere::encrypt(socket, elsewhere::encryption());
+            // Whoever asked may be gone.
+            let _ = socket.read(&mut [0; 4_096]).and_then(|_| socket.write_all(head.as_bytes()));
+        }
+    });
+    format!("https://[{}]:{port}/m.gguf", elsewhere::HOST)
+}
+
+// shows: models: a pull that is sent on to another host has a line in the ledger for each host that was asked
+#[test]
+fn each_host_of_a_pull_stands_in_the_ledger() {
+    let home = home();
+    let Some(trusted) = elsewhere::trusted(home.path()) else { return };
+    let whole = file(300_000);
+    let far = Far::elsewhere(whole.clone(), usize::MAX);
+    let hub = hub(&far.url);
+    let server = Server::start_with(home.path(), &[("SSL_CERT_FILE", trusted.as_str())]);
+    let what = json!({"name": "m", "url": hub, "sha256": sum(&whole)});
+    assert_eq!(server.ask("POST", "/api/v1/models/fetch", Some(&what)).0, 201);
+    in_state(&server, "done");
+    let lines = server.wait_for(|| {
+        let lines = server.get("/api/v1/router/egress")["items"].as_array().expect("lines").clone();
+        (!lines.iter().any(|line| line["state"] == "open")).then_some(lines)
+    });
+    let found: Vec<_> =
+        lines.iter().map(|line| (line["why"].clone(), line["host"].clone(), line["bytes"].clone())).collect();
+    let line = |url: &str| {
+        let host = url.trim_start_matches("https://").trim_end_matches("/m.gguf");
+        (json!("pull"), json!(host), json!(url.len()))
+    };
+    assert_eq!(found, [line(&far.url), line(&hub)], "newest first");
+    assert_eq!(far.asked(), [0]);
+}
+
 // shows: models: the command line fetches, says how far it is, and says so when nothing was verified
 #[test]
 fn the_command_line_fetches_and_says_what_was_verified() {
@@ -329,6 +377,84 @@ fn the_command_line_fetches_and_says_what_was_verified() {
     }
     let (_, out, _) = run(home.path(), &["model", "list"]);
     assert!(out.contains("mine") && out.contains("Measured here") && out.contains("tokens/s"), "{out}");
+}
+
+// shows: models: a model of the catalogue that is here already is told as present, and not one byte of it is fetched again; one whose file is gone or cut comes anew
+#[tokio::test]
+async fn what_is_here_already_is_not_fetched_again() {
+    let mut settings = Settings::default();
+    settings.thinking.enabled = false;
+    let engine = engine(vec![Arc::new(Scripted::new(&ScriptedSettings::default()))], settings);
+    let (library, pulls) = (&engine.app.library, &engine.app.library.pulls);
+    let entry = catalogue::find("qwen3-0.6b").expect("an entry");
+    let whole = file(300_000);
+    let far = Far::start(whole.clone(), usize::MAX);
+    let wanted = Wanted {
+        url: far.url.clone(),
+        bytes: Some(whole.len() as u64),
+        sha256: Some(sum(&whole)),
+        file_name: entry.file_name(),
+        head: b"GGUF",
+    };
+    let done = || pulls.get(entry.name).is_some_and(|pull| pull.state == PullState::Done);
+    pulls.begin(entry, wanted.clone()).await.expect("begun");
+    engine.wait_until(done).await;
+    let path = library.get(entry.name).await.expect("registered").path;
+    let lies = std::fs::metadata(&path).expect("it lies there").ino();
+
+    let refused = [pulls.begin(entry, wanted.clone()).await, pulls.start(entry.name).await];
+    assert!(refused.iter().all(|r| r.as_ref().is_err_and(|p| p.code == "model_exists")), "{refused:?}");
+    assert_eq!(far.asked(), [0], "nobody was asked for it");
+    assert_eq!(std::fs::metadata(&path).expect("it lies there").ino(), lies, "the same file");
+
+    std::fs::remove_file(&path).expect("removed");
+    pulls.begin(entry, wanted.clone()).await.expect("begun");
+    engine.wait_until(done).await;
+    std::fs::write(&path, &whole[..1_000]).expect("cut");
+    pulls.begin(entry, wanted).await.expect("begun");
+    engine.wait_until(done).await;
+    assert_eq!((far.asked(), std::fs::read(&path).expect("the file")), (vec![0, 0, 0], whole));
+}
+
+// shows: models: the command line, the page and programs are told that a model is here already, without anything being fetched
+#[test]
+fn every_door_says_that_a_model_is_here_already() {
+    let (home, elsewhere) = (home(), tempfile::tempdir().expect("a folder"));
+    let server = Server::start_with(
+        home.path(),
+        &[("TIMMY__CASCADE__PROVIDERS", "scripted,reflex"), ("TIMMY__CASCADE__OFFLINE", "true")],
+    );
+    let mine = elsewhere.path().join("mine.gguf");
+    std::fs::write(&mine, file(10_000)).expect("written");
+    // Whichever of them is advised on this machine.
+    for (entry, _) in catalogue::fetchable() {
+        let what = json!({"name": entry.name, "path": mine.to_str().expect("text")});
+        server.post("/api/v1/models/import", &what);
+    }
+    let name = "qwen3-0.6b";
+    let (code, out, err) = run(home.path(), &["model", "pull", name]);
+    assert!(code == 0 && out.contains("qwen3-0.6b is here already; nothing was fetched"), "{out}{err}");
+    let told = cli(home.path(), &["model", "pull", name]);
+    assert_eq!((&told["state"], &told["already_here"]), (&json!("done"), &json!(true)), "{told}");
+    if server.get("/api/v1/models/catalogue")["advice"].is_string() {
+        let (code, out, err) = run(home.path(), &["model", "pull"]);
+        assert!(code == 0 && out.contains("is here already; nothing was fetched"), "{out}{err}");
+    }
+    let pull = || server.ask("POST", "/api/v1/models/pulls", Some(&json!({"name": name})));
+    let (status, answer) = pull();
+    assert_eq!((status, &answer["error"]["code"]), (409, &json!("model_exists")), "{answer}");
+    let bearer = format!("Bearer {}", server.token);
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    let headers = [("Authorization", bearer.as_str()), form, ("Accept", "text/html")];
+    let (_, shown) = server.request("POST", "/models/pull", &headers, Some("name=qwen3-0.6b"));
+    assert!(shown.contains("qwen3-0.6b is here already. Nothing was fetched."), "{shown}");
+    assert_eq!(server.get("/api/v1/models/pulls")["items"], json!([]));
+
+    // Without its file it is not here, and offline nothing comes.
+    std::fs::remove_file(&mine).expect("removed");
+    let (status, answer) = pull();
+    assert_eq!((status, &answer["error"]["code"]), (409, &json!("stays_here")), "{answer}");
+    assert_eq!(run(home.path(), &["model", "pull", name]).0, 1);
 }
 
 // shows: models: a pull is stopped by an interrupt of the command that began it, and by another command

@@ -86,7 +86,80 @@ async fn what_was_stopped_before_it_left_costs_nothing() {
     stopped.cancel.cancel();
     let error = cascade.complete(&open_request(), &stopped).await.expect_err("stopped");
     assert_eq!(names_of(&error.attempts), ["cancelled"]);
-    assert_eq!((lock(&till.lines)[0].1, *lock(&till.left)), (Some((0, false)), 1_000_000));
+    assert_eq!((lock(&till.lines).len(), *lock(&till.left)), (0, 1_000_000));
+}
+
+/// Books on a disk that is slow: they write a line down only after `after`.
+struct Slow {
+    after: Duration,
+    settled: Mutex<Vec<(i64, u64, bool)>>,
+}
+
+impl Slow {
+    fn new(after: Duration) -> Arc<Self> {
+        Arc::new(Self { after, settled: Mutex::default() })
+    }
+}
+
+impl Books for Slow {
+    fn enter<'a>(&'a self, _: &'a money::Leaving) -> BoxFuture<'a, Result<i64, String>> {
+        Box::pin(async {
+            tokio::time::sleep(self.after).await;
+            Ok(7)
+        })
+    }
+    fn settle(&self, line: i64, cost_micros: u64, answered: bool) {
+        lock(&self.settled).push((line, cost_micros, answered));
+    }
+}
+
+// shows: models: books that are slow hold no call up: the next one is asked, and what is written down too late is given back
+#[tokio::test(start_paused = true)]
+async fn slow_books_hold_nobody_up_and_keep_nothing() {
+    let far = || Arc::new(Scripted::script(replies(1)).named("far").at(Place::Remote));
+    let slow = Slow::new(Duration::from_secs(3_600));
+    let cascade = with(vec![far(), scripted("near", replies(1))], |s| s.prices = vec!["far/* 0 100".into()]);
+    cascade.keep_books(slow.clone());
+    let began = Instant::now();
+    let answer = cascade.complete(&open_request(), &call(60)).await.expect("near answers");
+    assert_eq!((answer.provider.as_str(), began.elapsed()), ("near", Duration::from_secs(30)), "half of the time");
+    assert_eq!(names_of(&answer.attempts), ["budget"]);
+    tokio::time::sleep(slow.after).await;
+    assert_eq!(*lock(&slow.settled), [(7, 0, false)], "it came late and nothing left");
+    // Nor is a caller that gives up kept waiting.
+    let slow = Slow::new(Duration::from_secs(3_600));
+    let cascade = Cascade::new(vec![far()]);
+    cascade.keep_books(slow.clone());
+    let stopped = call(600);
+    let stops = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        stopped.cancel.cancel();
+    };
+    let began = Instant::now();
+    let request = open_request();
+    let (asked, ()) = tokio::join!(cascade.complete(&request, &stopped), stops);
+    assert_eq!(
+        (names_of(&asked.expect_err("stopped").attempts), began.elapsed()),
+        (vec!["cancelled"], Duration::from_secs(1))
+    );
+    tokio::time::sleep(slow.after).await;
+    assert_eq!(*lock(&slow.settled), [(7, 0, false)]);
+}
+
+// shows: models: while a second one is made ready for a race, the first one is listened to
+#[tokio::test(start_paused = true)]
+async fn the_first_of_a_race_is_heard_while_the_second_waits_for_the_books() {
+    let far = Arc::new(Scripted::script(replies(1)).named("far").at(Place::Remote));
+    let near = scripted("near", vec![hesitant(Duration::from_secs(2))]);
+    let cascade = with(vec![near, far], |s| s.hedge_ms = 500);
+    let slow = Slow::new(Duration::from_secs(20));
+    cascade.keep_books(slow.clone());
+    let manner = Manner { interactive: true, ..Manner::default() };
+    let began = Instant::now();
+    let answer = cascade.complete(&open_request(), &Call { manner, ..call(60) }).await.expect("near answers");
+    assert!(answer.provider == "near" && began.elapsed() < slow.after, "{:?}", began.elapsed());
+    tokio::time::sleep(slow.after).await;
+    assert_eq!(*lock(&slow.settled), [(7, 0, false)]);
 }
 
 /// Why a second one may not be asked.

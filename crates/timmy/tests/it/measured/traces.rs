@@ -126,6 +126,35 @@ fn no_trace_leaves_for_elsewhere_while_all_stays_here() {
     );
 }
 
+// shows: models: traces for a collector elsewhere stand in the ledger of what leaves, all of an hour in one line
+#[test]
+fn traces_that_leave_stand_in_the_ledger() {
+    let (address, got) = collector(&[]);
+    let elsewhere = address.replace("127.0.0.1", "[::ffff:127.0.0.1]");
+    let home = home();
+    if crate::pulling::elsewhere::trusted(home.path()).is_none() {
+        return;
+    }
+    let server = Server::start_with(home.path(), &with_collector(&elsewhere));
+    let lines = || server.get("/api/v1/router/egress")["items"].as_array().expect("lines").clone();
+    let complete = json!({"messages": [{"role": "user", "content": "walnut"}]});
+    assert_eq!(server.ask("POST", "/api/v1/router/complete", Some(&complete)).0, 200);
+    spans_until(&got, &["POST /api/v1/router/complete"]);
+    let bytes = |lines: &[Value]| lines.iter().filter_map(|line| line["bytes"].as_u64()).sum::<u64>();
+    let first = lines();
+    assert!((1..=2).contains(&first.len()) && bytes(&first) > 0, "{first:?}");
+    let port = address.rsplit(':').next().expect("a port");
+    for line in &first {
+        assert_eq!((&line["why"], &line["provider"]), (&json!("trace"), &json!("telemetry")), "{line}");
+        assert!(line["host"].as_str().is_some_and(|host| host.ends_with(port)), "{line}");
+    }
+    server.get("/api/v1/models");
+    spans_until(&got, &["GET /api/v1/models"]);
+    let later = lines();
+    // One more where the hour has struck in between.
+    assert!(later.len() <= first.len() + 1 && bytes(&later) > bytes(&first), "{first:?} {later:?}");
+}
+
 // shows: api: traces in OTLP for a collector the owner names, with names and figures and nobody's words
 #[test]
 fn requests_thoughts_answers_and_model_calls_become_traces_without_words() {

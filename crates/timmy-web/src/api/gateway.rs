@@ -3,9 +3,11 @@
 //!
 //! A call goes up the same ladder as Timmy's own, by the same budgets, and reflex never answers here. Whoever calls
 //! chose the words, so they may go to any provider that is configured, unless the call says `X-Timmy-Local-Only: 1`.
-//! `X-Timmy-Provider` says who answered.
+//! That header fails closed: left out, empty, `0`, `false`, `no` and `off` leave a call open, and every other value,
+//! be it no text at all, keeps the call here. `X-Timmy-Provider` says who answered.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -39,6 +41,9 @@ pub use budget::Tally;
 pub use embeddings::EmbedWanted;
 pub use request::{ChatWanted, TextWanted};
 
+pub(super) use request::named;
+
+use budget::{Meter, Read};
 use refusal::Refused;
 
 /// Calls that may be under way at once; the next one is told to wait.
@@ -62,10 +67,16 @@ impl<S: Sync> FromRequestParts<S> for Label {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let said = parts.headers.get(LOCAL_ONLY).and_then(|v| v.to_str().ok());
-        let local = said.is_some_and(|v| v == "1" || v == "true");
-        Ok(Self(if local { Sensitivity::LocalOnly } else { Sensitivity::Open }))
+        // Said twice, the stricter word counts.
+        let open = parts.headers.get_all(LOCAL_ONLY).iter().all(says_open);
+        Ok(Self(if open { Sensitivity::Open } else { Sensitivity::LocalOnly }))
     }
+}
+
+/// Whether this value of the header lets a call leave. What cannot be understood does not.
+fn says_open(value: &HeaderValue) -> bool {
+    let said = value.to_str().map(|text| text.trim().to_ascii_lowercase());
+    said.is_ok_and(|word| matches!(word.as_str(), "" | "0" | "false" | "no" | "off"))
 }
 
 /// A call under way: its place among the others, and its bounds.
@@ -99,16 +110,29 @@ impl Asking {
         Ok(Self { web: web.clone(), request, call, answering, spender, place })
     }
 
-    /// Asks the cascade, and notes what it cost whoever asked.
+    /// Asks the cascade, and counts what it cost whoever asked, however it ends.
     async fn ask(self) -> Result<Answer, Problem> {
-        let asked = tokio::select! {
-            asked = self.web.app.ctx.ask("gateway", &self.request, &self.call) => asked.map_err(|e| e.problem()),
-            () = self.web.stop.cancelled() => Err(super::chat::stops()),
+        let Self { web, request, call, spender, place: _place, .. } = self;
+        let meter = Meter::begin(&web, spender, Read::Request(&request));
+        let mut asking = pin!(web.app.ctx.ask("gateway", &request, &call));
+        let (asked, stops) = tokio::select! {
+            asked = &mut asking => (asked, false),
+            () = web.stop.cancelled() => {
+                // Ends at once, and says what it had given by then.
+                call.cancel.cancel();
+                (asking.await, true)
+            }
         };
-        let asked = asked.map_err(refusal::no_model)?;
-        budget::note(&self.web, self.spender, asked.usage).await;
-        drop(self.place);
-        Ok(asked)
+        match asked {
+            Ok(answer) => {
+                meter.answered(&answer).await;
+                Ok(answer)
+            }
+            Err(error) => {
+                meter.failed(&error).await;
+                Err(if stops { super::chat::stops() } else { refusal::no_model(error.problem()) })
+            }
+        }
     }
 }
 
@@ -197,4 +221,32 @@ pub async fn model(State(web): State<Web>, _: Visit, name: Named) -> Given {
         let text = "There is no such model here.";
         Problem::unknown("model_not_found", text, "GET /v1/models lists them; \"auto\" lets Timmy choose.").into()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn label(values: &[&[u8]]) -> Sensitivity {
+        let mut request = axum::http::Request::new(());
+        for value in values {
+            request.headers_mut().append(LOCAL_ONLY, HeaderValue::from_bytes(value).expect("a value"));
+        }
+        let Ok(Label(label)) = Label::from_request_parts(&mut request.into_parts().0, &()).await;
+        label
+    }
+
+    // shows: models: a header that asks to stay here and cannot be understood keeps a gateway call here
+    #[tokio::test]
+    async fn what_cannot_be_understood_stays_here() {
+        for open in ["", " ", "0", "false", "No", "OFF", " off "] {
+            assert_eq!(label(&[open.as_bytes()]).await, Sensitivity::Open, "{open:?}");
+        }
+        assert_eq!(label(&[]).await, Sensitivity::Open, "left out");
+        for local in ["1", "true", "True", "YES", "on", " 1", "2", "00", "please", "0, 1", "nein"] {
+            assert_eq!(label(&[local.as_bytes()]).await, Sensitivity::LocalOnly, "{local:?}");
+        }
+        assert_eq!(label(&[b"\xff\xfe"]).await, Sensitivity::LocalOnly, "no text");
+        assert_eq!(label(&[b"0", b"1"]).await, Sensitivity::LocalOnly, "said twice");
+    }
 }

@@ -28,8 +28,6 @@ pub mod explain;
 
 /// Characters of all messages of one call together.
 const TEXT_CHARS_MAX: usize = 400_000;
-/// The word for a model that the cascade chooses.
-const AUTO: &str = "auto";
 
 /// A provider as programs see it.
 #[must_use]
@@ -108,6 +106,7 @@ pub struct Wanted {
     #[schema(pattern = "^(chat|thought|tool_use|code|vision|summary)$")]
     task_class: Option<String>,
     /// The model; `auto`, or nothing, lets the cascade choose.
+    #[schema(max_length = 200)]
     model: Option<String>,
 }
 
@@ -119,6 +118,7 @@ fn request(web: &Web, wanted: Wanted) -> Result<ChatRequest, Problem> {
             Problem::invalid("bad_task_class", message, "Leave it out.")
         })?,
     };
+    let model = super::gateway::named(wanted.model)?;
     let said = spoken(wanted.messages)?;
     if said.iter().map(|(_, text)| text.chars().count()).sum::<usize>() > TEXT_CHARS_MAX {
         let message = format!("The messages hold more than {TEXT_CHARS_MAX} characters together.");
@@ -138,7 +138,7 @@ fn request(web: &Web, wanted: Wanted) -> Result<ChatRequest, Problem> {
         class,
         max_tokens: u32::try_from(web.app.ctx.settings.talk.max_tokens).unwrap_or(u32::MAX),
         temperature: None,
-        model: wanted.model.filter(|m| !m.is_empty() && m != AUTO),
+        model,
         sampling: Sampling::default(),
         brief: Brief::default(),
     })

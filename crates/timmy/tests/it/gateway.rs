@@ -9,25 +9,57 @@ use serde_json::{Value, json};
 
 use crate::support::{PATIENCE, Server, home, json as cli};
 
+mod bounds;
+mod spending;
+
 /// What the backend was asked.
 type Seen = Arc<Mutex<Vec<Value>>>;
 
+/// What a backend answers to a call.
+struct Reply {
+    kind: &'static str,
+    text: String,
+    /// Bytes that are promised and never come.
+    lacks: usize,
+}
+
+/// Frames of a stream, with its end.
+fn events(frames: &[Value]) -> Reply {
+    let frames: String = frames.iter().map(|frame| format!("data: {frame}\n\n")).collect();
+    Reply { kind: "text/event-stream", text: format!("{frames}data: [DONE]\n\n"), lacks: 0 }
+}
+
+/// A word of an answer.
+fn word(text: &str, finish: Option<&str>) -> Value {
+    json!({"model": "m1", "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": finish}]})
+}
+
+/// One word of a stream that breaks off behind it.
+fn broken() -> Reply {
+    Reply { kind: "text/event-stream", text: format!("data: {}\n\n", word("hello", None)), lacks: 100 }
+}
+
 /// A server that speaks OpenAI's protocol and answers each chat with these frames.
 fn backend(frames: Vec<Value>) -> (String, Seen) {
+    backend_that(move |_| events(&frames))
+}
+
+/// A server that speaks OpenAI's protocol, has one model, and answers the rest by its path.
+fn backend_that(replies: impl Fn(&str) -> Reply + Send + Sync + 'static) -> (String, Seen) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}/v1", listener.local_addr().expect("an address"));
-    let seen: Seen = Arc::default();
+    let (seen, replies) = (Seen::default(), Arc::new(replies));
     let shared = Arc::clone(&seen);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let (frames, seen) = (frames.clone(), Arc::clone(&shared));
-            std::thread::spawn(move || answer(stream, &frames, &seen));
+            let (replies, seen) = (Arc::clone(&replies), Arc::clone(&shared));
+            std::thread::spawn(move || answer(stream, &*replies, &seen));
         }
     });
     (url, seen)
 }
 
-fn answer(stream: TcpStream, frames: &[Value], seen: &Seen) -> Option<()> {
+fn answer(mut stream: TcpStream, replies: &dyn Fn(&str) -> Reply, seen: &Seen) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let (mut first, mut length) = (String::new(), 0);
     reader.read_line(&mut first).ok()?;
@@ -43,17 +75,16 @@ fn answer(stream: TcpStream, frames: &[Value], seen: &Seen) -> Option<()> {
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    let text = if first.contains("/models") {
-        json!({"object": "list", "data": [{"id": "m1", "object": "model"}]}).to_string()
+    let reply = if first.contains("/models") {
+        let text = json!({"object": "list", "data": [{"id": "m1", "object": "model"}]}).to_string();
+        Reply { kind: "application/json", text, lacks: 0 }
     } else {
         seen.lock().ok()?.push(serde_json::from_slice(&body).ok()?);
-        let frames: String = frames.iter().map(|frame| format!("data: {frame}\n\n")).collect();
-        format!("{frames}data: [DONE]\n\n")
+        replies(&first)
     };
-    let kind = if first.contains("/models") { "application/json" } else { "text/event-stream" };
-    let mut stream = stream;
-    let head =
-        format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close", text.len());
+    let Reply { kind, text, lacks } = reply;
+    let length = text.len() + lacks;
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close");
     stream.write_all(format!("{head}\r\n\r\n{text}").as_bytes()).ok()
 }
 
@@ -66,8 +97,8 @@ fn chat(model: &str) -> Value {
     json!({"model": model, "messages": [{"role": "user", "content": "Good morning"}]})
 }
 
-/// The frames of a stream and its head.
-fn streamed(server: &Server, token: &str, body: &Value) -> (String, Vec<String>) {
+/// A call of `/v1/chat/completions`, sent and not yet answered.
+fn sent(server: &Server, token: &str, body: &Value) -> TcpStream {
     let body = body.to_string();
     let mut socket = TcpStream::connect(&server.address).expect("the server listens");
     socket.set_read_timeout(Some(PATIENCE)).expect("set");
@@ -77,11 +108,29 @@ fn streamed(server: &Server, token: &str, body: &Value) -> (String, Vec<String>)
         body.len()
     );
     socket.write_all(format!("{head}{body}").as_bytes()).expect("sent");
+    socket
+}
+
+/// The head of the answer, in lower case, and the rest of it.
+fn answered(mut socket: TcpStream) -> (String, String) {
     let mut text = String::new();
     let _ = socket.read_to_string(&mut text);
     let (head, rest) = text.split_once("\r\n\r\n").expect("a head");
+    (head.to_lowercase(), rest.to_owned())
+}
+
+/// The frames of a stream and its head.
+fn streamed(server: &Server, token: &str, body: &Value) -> (String, Vec<String>) {
+    let (head, rest) = answered(sent(server, token, body));
     let frames = rest.lines().filter_map(|line| line.strip_prefix("data: ")).map(str::to_owned).collect();
-    (head.to_lowercase(), frames)
+    (head, frames)
+}
+
+/// Calls of the scripted provider that are under way.
+fn under_way(server: &Server) -> Option<f64> {
+    let text = server.request("GET", "/metrics", &[("Authorization", &format!("Bearer {}", server.token))], None).1;
+    let line = text.lines().find(|l| l.starts_with("timmy_provider_calls_in_flight") && l.contains("scripted"));
+    line.and_then(|l| l.rsplit(' ').next()).and_then(|n| n.parse().ok())
 }
 
 // shows: models: other programs ask the models of the house by OpenAI's words, and hear who answered
@@ -230,9 +279,7 @@ fn a_key_stays_within_its_budget() {
 // shows: models: a gateway call that says so never leaves the machine
 #[test]
 fn a_call_that_must_stay_here_is_not_sent_elsewhere() {
-    let words =
-        json!({"model": "m1", "choices": [{"index": 0, "delta": {"content": "hello"}, "finish_reason": "stop"}]});
-    let (url, seen) = backend(vec![words]);
+    let (url, seen) = backend(vec![word("hello", Some("stop"))]);
     let home = home();
     configured(home.path(), &url, "remote");
     let server = Server::start_with(home.path(), &[("TIMMY__CASCADE__PROVIDERS", "house,reflex")]);
@@ -241,11 +288,15 @@ fn a_call_that_must_stay_here_is_not_sent_elsewhere() {
         let headers = [("Authorization", bearer.as_str()), ("X-Timmy-Local-Only", local)];
         server.request("POST", "/v1/chat/completions", &headers, Some(&chat("auto").to_string()))
     };
-    let (status, text) = ask("1");
-    assert_eq!(status, 503, "{text}");
+    for local in ["1", "true", "Yes", "on", "2", "please", "\u{fc}"] {
+        let (status, text) = ask(local);
+        assert_eq!(status, 503, "{local}: {text}");
+    }
     assert!(seen.lock().unwrap().is_empty(), "nothing was sent");
-    assert_eq!(ask("0").0, 200);
-    assert_eq!(seen.lock().unwrap().len(), 1);
+    for open in ["0", "False", "off"] {
+        assert_eq!(ask(open).0, 200, "{open}");
+    }
+    assert_eq!(seen.lock().unwrap().len(), 3);
 }
 
 // shows: models: what a gateway cannot read is refused in one shape, and fields it does not know are read over
@@ -294,23 +345,10 @@ fn going_away_stops_the_model() {
     let server = Server::start_with(home.path(), &variables);
     let mut wanted = chat("auto");
     wanted["stream"] = json!(true);
-    let body = wanted.to_string();
-    let under_way = || {
-        let text = server.request("GET", "/metrics", &[("Authorization", &format!("Bearer {}", server.token))], None).1;
-        let line = text.lines().find(|l| l.starts_with("timmy_provider_calls_in_flight") && l.contains("scripted"));
-        line.and_then(|l| l.rsplit(' ').next()).and_then(|n| n.parse::<f64>().ok())
-    };
-    let mut socket = TcpStream::connect(&server.address).expect("the server listens");
-    let head = format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        server.address,
-        server.token,
-        body.len()
-    );
-    socket.write_all(head.as_bytes()).expect("sent");
-    server.wait_for(|| under_way().filter(|n| *n > 0.0));
+    let socket = sent(&server, &server.token, &wanted);
+    server.wait_for(|| under_way(&server).filter(|n| *n > 0.0));
     drop(socket);
-    server.wait_for(|| under_way().filter(|n| *n == 0.0));
+    server.wait_for(|| under_way(&server).filter(|n| *n == 0.0));
 }
 
 // shows: models: what is asked and answered can be written down and asked back by another run, and the page says while it is

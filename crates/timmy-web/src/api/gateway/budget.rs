@@ -3,6 +3,10 @@
 //! The day is that of UTC, as for money: a bound must not grow with a change of the clock. A call is let in while
 //! anything is left and is counted when it is over, so the last one of a day may go over the bound by its own length.
 //!
+//! Every call that somebody was asked for is counted, whole or not: by the figures of the provider, and by an estimate
+//! of what was read and given where it told none, broke off, or whoever asked went away. What was kept from before
+//! costs nothing, and neither does what nobody was asked.
+//!
 //! Where there is a bound, the count is on the disk before the answer goes out. A key without one is counted beside its
 //! answers, many of them in one write, since waiting for the disk takes longer than all the rest of a call.
 
@@ -13,13 +17,18 @@ use std::time::Duration;
 use timmy_core::trust::access::Principal;
 use timmy_domain::Problem;
 use timmy_domain::problem::Kind;
-use timmy_llm::Usage;
+use timmy_domain::text::tokens_estimate;
+use timmy_llm::{Answer, CascadeError, ChatRequest, Failure, Part, Stage, ToolCall, Usage};
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use crate::web::Web;
 
 /// How long counts of keys without a bound are gathered before they are written, in milliseconds. As much is lost when
 /// the process is killed.
 const GATHER_MS: u64 = 250;
+/// Tokens a picture counts for, as the cascade supposes.
+const IMAGE_TOKENS: u64 = 800;
 
 /// Whose calls are counted, and how.
 pub struct Spender {
@@ -106,26 +115,157 @@ impl Tally {
     }
 }
 
-/// Adds a call to what the key has used. A count that cannot be written is told in the log and holds nobody up.
-pub async fn note(web: &Web, spender: Spender, usage: Usage) {
-    let day = day(web);
-    let tokens = i64::try_from(usage.prompt_tokens.saturating_add(usage.completion_tokens)).unwrap_or(i64::MAX);
+/// What a call reads.
+#[derive(Clone, Copy)]
+pub enum Read<'a> {
+    /// A conversation.
+    Request(&'a ChatRequest),
+    /// Texts that become vectors.
+    Texts(&'a [Part]),
+}
+
+impl Read<'_> {
+    /// Its tokens, estimated.
+    fn tokens(self) -> u64 {
+        match self {
+            Self::Texts(parts) => parts.iter().map(|part| tokens(&part.text)).sum(),
+            Self::Request(request) => {
+                let said = request.messages.iter().map(|message| {
+                    let texts = message.parts.iter().map(|part| tokens(&part.text)).sum::<u64>();
+                    texts + IMAGE_TOKENS * message.images.len() as u64 + of_calls(&message.tool_calls)
+                });
+                let tools = request
+                    .tools
+                    .iter()
+                    .map(|tool| tokens(&tool.name) + tokens(&tool.description) + tokens(&tool.parameters.to_string()));
+                said.sum::<u64>() + tools.sum::<u64>()
+            }
+        }
+    }
+}
+
+fn tokens(text: &str) -> u64 {
+    tokens_estimate(text) as u64
+}
+
+fn of_calls(calls: &[ToolCall]) -> u64 {
+    calls.iter().map(|call| tokens(&call.name) + tokens(&call.arguments)).sum()
+}
+
+/// What the provider told, else an estimate: one that answers has read and written something.
+fn told(tokens: u64, estimate: impl FnOnce() -> u64) -> u64 {
+    if tokens == 0 { estimate() } else { tokens }
+}
+
+/// Whether a model that failed so was at work before.
+const fn worked(failure: &Failure) -> bool {
+    matches!(
+        failure,
+        Failure::Timeout { stage: Stage::FirstToken | Stage::Stall | Stage::Total }
+            | Failure::Malformed { .. }
+            | Failure::TooLarge { .. }
+            | Failure::ToolNotCalled
+            | Failure::SpentUp { .. }
+            | Failure::Outrun
+            | Failure::Cancelled
+    )
+}
+
+/// What a call that came to nothing cost; nothing when no model was at work.
+fn lost(error: &CascadeError, read: Read<'_>) -> Option<u64> {
+    let asked = !error.partial.is_empty() || error.attempts.iter().any(|attempt| worked(&attempt.failure));
+    asked.then(|| read.tokens() + tokens(&error.partial))
+}
+
+/// A call under way. Dropped before it ends, since whoever asked went away, it counts what was read.
+pub struct Meter<'a> {
+    web: &'a Web,
+    read: Read<'a>,
+    /// Gone when the call is counted.
+    spender: Option<Spender>,
+}
+
+impl<'a> Meter<'a> {
+    /// A call that begins now.
+    #[must_use]
+    pub const fn begin(web: &'a Web, spender: Spender, read: Read<'a>) -> Self {
+        Self { web, read, spender: Some(spender) }
+    }
+
+    /// Counts a whole answer.
+    pub async fn answered(self, answer: &Answer) {
+        let Usage { prompt_tokens, completion_tokens } = answer.usage;
+        let written = || tokens(&answer.content) + of_calls(&answer.tool_calls);
+        let tokens = match answer.cached {
+            true => 0,
+            false => told(prompt_tokens, || self.read.tokens()).saturating_add(told(completion_tokens, written)),
+        };
+        self.ends(tokens).await;
+    }
+
+    /// Counts vectors.
+    pub async fn embedded(self, usage: Usage) {
+        let read = told(usage.prompt_tokens, || self.read.tokens());
+        self.ends(read.saturating_add(usage.completion_tokens)).await;
+    }
+
+    /// Counts what was given before it failed.
+    pub async fn failed(mut self, error: &CascadeError) {
+        match lost(error, self.read) {
+            Some(tokens) => self.ends(tokens).await,
+            None => self.spender = None,
+        }
+    }
+
+    /// Where there is a bound, the count is on the disk when this is over.
+    async fn ends(mut self, tokens: u64) {
+        let writing = self.spender.take().and_then(|spender| spend(self.web, spender, tokens));
+        if let Some(writing) = writing {
+            // It says in the log what went wrong.
+            let _ = writing.await;
+        }
+    }
+}
+
+impl Drop for Meter<'_> {
+    fn drop(&mut self) {
+        if let Some(spender) = self.spender.take() {
+            // The server waits for it when it ends.
+            drop(spend(self.web, spender, self.read.tokens()));
+        }
+    }
+}
+
+/// Adds a call to what the key has used, beside whoever asks, so that it is written even when he goes away. Gives what
+/// is to be waited for where there is a bound. A count that cannot be written is told in the log and holds nobody up.
+fn spend(web: &Web, spender: Spender, tokens: u64) -> Option<JoinHandle<()>> {
+    // Calls are also dropped where nothing runs any more.
+    let Ok(runtime) = Handle::try_current() else {
+        tracing::warn!("what a key asked of the models could not be counted: everything ends");
+        return None;
+    };
+    let (day, tokens) = (day(web), i64::try_from(tokens).unwrap_or(i64::MAX));
     let Spender { key, bounded } = spender;
     if bounded {
-        write(web, BTreeMap::from([((day, key), Count { calls: 1, tokens })])).await;
-    } else if web.spending.add(day, key, tokens) {
-        let of = web.clone();
+        let (of, counts) = (web.clone(), BTreeMap::from([((day, key), Count { calls: 1, tokens })]));
+        return Some(web.sockets.spawn_on(async move { write(&of, counts).await }, &runtime));
+    }
+    if web.spending.add(day, key, tokens) {
         // The server waits for it when it ends.
-        web.sockets.spawn(async move {
-            loop {
-                tokio::select! {
-                    () = tokio::time::sleep(Duration::from_millis(GATHER_MS)) => {}
-                    () = of.stop.cancelled() => {}
-                }
-                let Some(counts) = of.spending.take() else { return };
-                write(&of, counts).await;
-            }
-        });
+        web.sockets.spawn_on(gather(web.clone()), &runtime);
+    }
+    None
+}
+
+/// Writes down what keys without a bound have used, until nothing is left to write.
+async fn gather(web: Web) {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(GATHER_MS)) => {}
+            () = web.stop.cancelled() => {}
+        }
+        let Some(counts) = web.spending.take() else { return };
+        write(&web, counts).await;
     }
 }
 
@@ -140,7 +280,39 @@ async fn write(web: &Web, counts: BTreeMap<(String, String), Count>) {
 
 #[cfg(test)]
 mod tests {
+    use timmy_domain::Sensitivity;
+    use timmy_llm::Attempt;
+
     use super::*;
+
+    // shows: models: a gateway call that broke off costs what was read and given, and nothing when nobody was asked
+    #[test]
+    fn what_nobody_was_asked_costs_nothing() {
+        let part = |text: &str| Part { text: text.to_owned(), sensitivity: Sensitivity::Open, droppable: false };
+        let texts = [part("Good morning")];
+        let costs = |failures: &[Failure], partial: &str| {
+            let attempt = |failure: &Failure| Attempt {
+                provider: "p".to_owned(),
+                model: String::new(),
+                failure: failure.clone(),
+                duration_ms: 0,
+            };
+            let error = CascadeError { attempts: failures.iter().map(attempt).collect(), partial: partial.to_owned() };
+            lost(&error, Read::Texts(&texts))
+        };
+        let what = || "x".to_owned();
+        assert_eq!(costs(&[], ""), None, "there is no provider");
+        let unasked = [
+            Failure::Privacy { what: what() },
+            Failure::Unreachable { what: what() },
+            Failure::Timeout { stage: Stage::Connect },
+            Failure::Resting { what: what() },
+        ];
+        assert_eq!(costs(&unasked, ""), None);
+        assert_eq!(costs(&[Failure::Cancelled], ""), Some(3), "the model had begun to read");
+        assert_eq!(costs(&[unasked[0].clone(), Failure::Timeout { stage: Stage::Stall }], ""), Some(3));
+        assert_eq!(costs(&[Failure::ServerError { status: 500 }], "hello"), Some(5), "words were given");
+    }
 
     #[test]
     fn counts_are_gathered_while_others_are_written_and_none_is_lost() {

@@ -4,11 +4,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use timmy_domain::text::one_line;
 use timmy_domain::{Problem, Sensitivity};
-use timmy_llm::Part;
+use timmy_llm::{Attempt, CascadeError, Embedded, Failure, Part};
 use utoipa::ToSchema;
 
-use super::{AUTO, Given};
+use super::budget::{Meter, Read, Spender};
+use super::{Given, named};
 use crate::auth::Visit;
 use crate::web::Web;
 
@@ -19,7 +21,9 @@ const TEXTS_MAX: usize = 1_000;
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = GatewayEmbed, examples(json!({"model": "auto", "input": ["Good morning"]})))]
 pub struct EmbedWanted {
-    /// A model, `provider/model`, or `auto`.
+    /// A provider, `provider/model`, or `auto`. A model that is named after its provider makes the vectors, or none are
+    /// given.
+    #[schema(max_length = 200)]
     model: Option<String>,
     /// A text, or up to 1,000.
     #[schema(value_type = Object)]
@@ -46,11 +50,36 @@ fn texts(input: Value) -> Result<Vec<String>, Problem> {
     if fits { Ok(all) } else { Err(wrong()) }
 }
 
-/// The provider a model names, when it names one: `provider/model`, or the provider alone.
-fn wished(web: &Web, model: Option<&str>) -> Option<String> {
-    let named = model.filter(|m| !m.is_empty() && *m != AUTO)?;
-    let name = named.split('/').next().unwrap_or(named);
-    web.app.ctx.cascade.status().into_iter().find(|p| p.name == name).map(|p| p.name)
+/// Whom a model names, where its provider is known: `provider/model`, or the provider alone.
+fn wished(web: &Web, model: &str) -> Option<String> {
+    let name = model.split('/').next().unwrap_or(model);
+    web.app.ctx.cascade.status().into_iter().any(|p| p.name == name).then(|| model.to_owned())
+}
+
+/// Whether `made` of `provider` is the model that `wished` names. A word without a slash names no model.
+fn is_it(wished: &str, provider: &str, made: &str) -> bool {
+    let Some((of, model)) = wished.split_once('/') else { return true };
+    // Ollama means the newest by a name without a tag.
+    let bare = |name: &str| name.strip_suffix(":latest").unwrap_or(name).to_owned();
+    bare(wished) == bare(made) || (of == provider && (model.is_empty() || bare(model) == bare(made)))
+}
+
+/// Vectors of another model cannot be compared with those the caller has, so they are not given.
+fn another(made: &Embedded) -> Problem {
+    let has = one_line(&format!("{}/{}", made.provider, made.embeddings.model));
+    let text = format!("Vectors are made by {has} here, not by the model that was asked for; none are given.");
+    let hint = format!("Ask for \"{has}\"; timmy.toml says which model a provider makes vectors with.");
+    Problem::unknown("model_not_found", text, hint)
+}
+
+fn nobody(error: &CascadeError) -> Problem {
+    if let [Attempt { provider, failure: failure @ Failure::NoModel { model, .. }, .. }] = &error.attempts[..] {
+        let text = format!("{provider} has no model called {} to make vectors with.", one_line(model));
+        return Problem::unknown("model_not_found", text, failure.hint());
+    }
+    let why = error.attempts.iter().map(|a| format!(" {}: {}.", a.provider, a.failure)).collect::<String>();
+    let hint = "Timmy's own engine makes vectors with any model file; `timmy model list` shows which are here.";
+    Problem::unavailable("no_model", format!("Nothing here could make vectors.{why}"), hint)
 }
 
 fn one(index: usize, vector: &[f32], packed: bool) -> Value {
@@ -69,22 +98,29 @@ pub async fn given(web: &Web, visit: &Visit, wanted: EmbedWanted, label: Sensiti
             return Err(Problem::invalid("bad_encoding", text, "Leave it out for float.").into());
         }
     };
+    let model = named(wanted.model)?;
     let part = |text| Part { text, sensitivity: label, droppable: false };
     let parts: Vec<Part> = texts(wanted.input)?.into_iter().map(part).collect();
     let (_place, call) = super::bounded(web)?;
     let _cancels = call.cancel.clone().drop_guard();
-    let wished = wished(web, wanted.model.as_deref());
+    let wished = model.as_deref().and_then(|name| wished(web, name));
+    let meter = Meter::begin(web, Spender::of(&visit.who.principal), Read::Texts(&parts));
     let made = tokio::select! {
         made = web.app.ctx.cascade.embed(&parts, wished.as_deref(), &call) => made,
         () = web.stop.cancelled() => return Err(super::super::chat::stops().into()),
     };
-    let made = made.map_err(|error| {
-        let why = error.attempts.iter().map(|a| format!(" {}: {}.", a.provider, a.failure)).collect::<String>();
-        let hint = "Timmy's own engine makes vectors with any model file; `timmy model list` shows which are here.";
-        Problem::unavailable("no_model", format!("Nothing here could make vectors.{why}"), hint)
-    })?;
+    let made = match made {
+        Ok(made) => made,
+        Err(error) => {
+            meter.failed(&error).await;
+            return Err(nobody(&error).into());
+        }
+    };
     let usage = made.embeddings.usage;
-    super::budget::note(web, super::budget::Spender::of(&visit.who.principal), usage).await;
+    meter.embedded(usage).await;
+    if model.is_some_and(|name| !is_it(&name, &made.provider, &made.embeddings.model)) {
+        return Err(another(&made).into());
+    }
     let data: Vec<Value> = made.embeddings.vectors.iter().enumerate().map(|(n, v)| one(n, v, packed)).collect();
     let body = json!({
         "object": "list",
@@ -98,6 +134,19 @@ pub async fn given(web: &Web, visit: &Visit, wanted: EmbedWanted, label: Sensiti
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // shows: models: vectors come from the model that was named, or not at all
+    #[test]
+    fn a_named_model_is_that_one_or_none() {
+        for right in ["house", "text-embedding-3-small", "house/", "house/e1", "house/e1:latest"] {
+            assert!(is_it(right, "house", "e1"), "{right}");
+        }
+        assert!(is_it("BAAI/bge", "house", "BAAI/bge") && is_it("house/BAAI/bge", "house", "BAAI/bge"));
+        assert!(is_it("house/e1", "house", "e1:latest") && !is_it("house/e1:8b", "house", "e1:latest"));
+        for wrong in ["house/e2", "other/e1", "house/e", "/e1", "e1/"] {
+            assert!(!is_it(wrong, "house", "e1"), "{wrong}");
+        }
+    }
 
     #[test]
     fn inputs_are_texts_and_vectors_are_packed_as_clients_unpack_them() {

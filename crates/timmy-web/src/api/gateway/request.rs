@@ -14,6 +14,8 @@ use crate::web::Web;
 
 /// Tokens an answer may have at most.
 pub const ANSWER_TOKENS_MAX: u32 = 131_072;
+/// Characters of a model's name.
+const MODEL_CHARS_MAX: usize = 200;
 /// Tools one call may offer.
 const TOOLS_MAX: usize = 128;
 /// Bytes of a schema for the answer.
@@ -24,6 +26,7 @@ const SCHEMA_BYTES_MAX: usize = 128 * 1024;
 #[schema(as = GatewayChat, examples(json!({"model": "auto", "messages": [{"role": "user", "content": "Good morning"}]})))]
 pub struct ChatWanted {
     /// A model, `provider/model`, or `auto`.
+    #[schema(max_length = 200)]
     model: Option<String>,
     /// The conversation.
     #[schema(min_items = 1, max_items = 1000)]
@@ -47,6 +50,7 @@ pub struct ChatWanted {
 #[schema(as = GatewayText, examples(json!({"model": "auto", "prompt": "Once upon a time"})))]
 pub struct TextWanted {
     /// A model, `provider/model`, or `auto`.
+    #[schema(max_length = 200)]
     model: Option<String>,
     /// The text that is continued.
     #[schema(min_length = 1)]
@@ -117,6 +121,20 @@ pub struct Function {
 
 fn refused(code: &'static str, message: impl Into<String>) -> Problem {
     Problem::invalid(code, message, "/openapi.json describes the fields of this call.")
+}
+
+/// The model that is asked for by name; nothing when the cascade chooses.
+///
+/// # Errors
+/// `bad_model`, when that is no name.
+pub fn named(model: Option<String>) -> Result<Option<String>, Problem> {
+    let Some(name) = model.filter(|m| !m.is_empty() && m != AUTO) else { return Ok(None) };
+    if name.chars().nth(MODEL_CHARS_MAX).is_none() && !name.chars().any(char::is_control) {
+        return Ok(Some(name));
+    }
+    let text =
+        format!("`model` is over {MODEL_CHARS_MAX} characters or holds control characters, so nobody was asked.");
+    Err(Problem::invalid("bad_model", text, "GET /v1/models lists the names; \"auto\" lets Timmy choose."))
 }
 
 /// A text of at most `max` bytes; a list of such texts stays within [`STOPS_MAX`].
@@ -197,7 +215,7 @@ impl How {
             class: TaskClass::Chat,
             max_tokens: max_tokens.min(ANSWER_TOKENS_MAX),
             temperature: Self::within(self.temperature, 2.0, "temperature")?,
-            model: model.filter(|m| !m.is_empty() && m != AUTO),
+            model: named(model)?,
             sampling: Sampling {
                 seed: self.seed.map(i64::unsigned_abs),
                 top_p: Self::within(self.top_p, 1.0, "top_p")?.filter(|p| *p > 0.0),
@@ -292,6 +310,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    // shows: models: a name that no model can have is refused before anybody is asked
+    #[test]
+    fn a_name_of_a_model_is_bounded() {
+        let name = |text: &str| named(Some(text.to_owned()));
+        assert_eq!(named(None).expect("left out"), None);
+        assert_eq!((name("").expect("empty"), name("auto").expect("auto")), (None, None));
+        let longest = "é".repeat(MODEL_CHARS_MAX);
+        assert_eq!(name(&longest).expect("as long as a name may be"), Some(longest.clone()));
+        for wrong in [format!("{longest}x"), "a\nb".to_owned(), "a\u{7f}".to_owned(), "\u{9b}2J".to_owned()] {
+            assert_eq!(name(&wrong).expect_err("no name").code, "bad_model");
+        }
+    }
 
     #[test]
     fn stops_choices_and_formats_are_read_or_refused() {

@@ -139,7 +139,8 @@ pub async fn given(mut asking: Asking, shape: Shape, counts: bool) -> Given {
     let (id, created) = (answer::id(kind, &web), answer::created(&web));
     let wished = asking.request.model.clone();
     // The sender goes with the call, so that the pieces end when it does.
-    let asked = tokio::spawn(asking.ask());
+    // The server waits for it when it ends: what it gave is counted by then.
+    let asked = web.sockets.spawn(asking.ask());
     let first = pieces.recv().await;
     let mut stream = Stream {
         shape,

@@ -15,7 +15,7 @@ pub(super) fn gateway() -> Vec<Call> {
             .of("Its name, as the list has it.")
             .gives::<GatewayModel>(200, "The model."),
         Call::post("/v1/chat/completions", "gatewayChat", "Ask a model, in OpenAI's words")
-            .note("X-Timmy-Provider says who answered. With the header X-Timmy-Local-Only: 1 nothing leaves this machine.")
+            .note("X-Timmy-Provider says who answered. With the header X-Timmy-Local-Only: 1 nothing leaves this machine; left out, 0, false, no and off let it leave, and any other value keeps it here.")
             .takes::<gateway::ChatWanted>()
             .gives::<GatewayAnswer>(200, "The answer.")
             .streams(EVENTS)
@@ -30,6 +30,7 @@ pub(super) fn gateway() -> Vec<Call> {
         Call::post("/v1/embeddings", "gatewayEmbed", "Turn texts into vectors, in OpenAI's words")
             .takes::<gateway::EmbedWanted>()
             .gives::<GatewayVectors>(200, "The vectors.")
+            .refuses(404)
             .refuses(429),
     ]
 }

@@ -11,8 +11,8 @@ use serde::Serialize;
 use timmy_domain::bus::Pattern;
 use timmy_domain::event::{BackupDrillFailed, BackupDrilled, BackupFailed, BackupMade};
 use timmy_domain::text::{cut, one_line};
-use timmy_domain::{Actor, NewEvent, Problem, Record, Timestamp};
-use timmy_store::{Area, EventQuery};
+use timmy_domain::{Actor, Event, NewEvent, Problem, Record, Timestamp};
+use timmy_store::{Area, EventQuery, StoreError};
 use tokio_util::sync::CancellationToken;
 
 use crate::ctx::Ctx;
@@ -21,8 +21,14 @@ pub mod drill;
 mod make;
 pub mod nightly;
 pub mod plan;
+pub mod proof;
+mod work;
 
-pub(crate) use make::{MIND_BYTES_MAX, WorkFolder};
+pub(crate) use make::MIND_BYTES_MAX;
+pub use proof::{Proof, best};
+pub use work::WorkFolder;
+
+use proof::Notes;
 
 /// The folder of backups inside the home.
 pub const FOLDER: &str = "backups";
@@ -30,6 +36,10 @@ pub const FOLDER: &str = "backups";
 pub const FREE_TIMES: u64 = 2;
 /// Backups that are listed.
 pub const LISTED_MAX: usize = 1_000;
+/// Events that are looked through for the one that told of a backup.
+const MADE_LOOKED_THROUGH_MAX: usize = 100;
+/// What a check says when the disk did not let it go on, which proves nothing about the backup.
+const OF_THE_DISK: [&str; 4] = ["backups_unwritable", "disk_full", "store_disk", "tool_io"];
 
 /// What goes into a backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +126,9 @@ pub struct Lying {
     pub area: String,
     /// Whether Timmy made it by himself.
     pub nightly: bool,
+    /// What the check of it found. Not part of the answers for programs.
+    #[serde(skip)]
+    pub proof: Proof,
 }
 
 /// A backup in the making.
@@ -148,6 +161,9 @@ pub struct Made {
     pub left_out: Vec<String>,
     /// Whether it was checked as a restore would, and is whole.
     pub drilled: bool,
+    /// What the check found: one that was cut off is not one that failed. Not part of the answers for programs.
+    #[serde(skip)]
+    pub proof: Proof,
 }
 
 /// The backups of a home. Cheap to clone.
@@ -225,6 +241,34 @@ impl Backups {
                 "Stop Timmy and run `timmy doctor`; it names the backup to restore.",
             ));
         }
+        self.alone("copying", move |this, stop| async move { this.make_told(part, why, &stop).await }).await
+    }
+
+    /// Checks the backup `lying` once more as a restore would, tells what was found and notes it. Dropping the future
+    /// gives it up; then nothing is known of it still.
+    ///
+    /// # Errors
+    /// When a backup is being made or checked already, and when the store cannot be used.
+    pub async fn check(&self, lying: &Lying) -> Result<Proof, Problem> {
+        let (path, file) = (lying.path.clone(), lying.file.clone());
+        let work = move |this: Self, stop| async move {
+            let cause = this.seq_of_making(file).await?;
+            this.drill(&path, cause, &stop).await
+        };
+        self.alone("checking", work).await
+    }
+
+    /// Does `work`, which begins with `step`, while nobody else makes or checks a backup of this home. Dropping the
+    /// future gives it up.
+    async fn alone<T, F>(
+        &self,
+        step: &'static str,
+        work: impl FnOnce(Self, CancellationToken) -> F,
+    ) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Problem>> + Send + 'static,
+    {
         let Ok(busy) = Arc::clone(&self.0.busy).try_lock_owned() else {
             return Err(Problem::conflict(
                 "backup_running",
@@ -233,19 +277,32 @@ impl Backups {
             ));
         };
         // From the first moment on, so that whoever waits for its end does not miss its beginning.
-        self.say(Some(Making { step: "copying", done_bytes: 0, total_bytes: 0, since: self.0.ctx.now() }));
+        self.say(Some(Making { step, done_bytes: 0, total_bytes: 0, since: self.0.ctx.now() }));
         let stop = CancellationToken::new();
         let given_up = stop.clone().drop_guard();
-        let this = self.clone();
+        let (this, work) = (self.clone(), work(self.clone(), stop));
         let work = tokio::spawn(async move {
-            let made = this.make_told(part, why, &stop).await;
+            let done = work.await;
             this.say(None);
             drop(busy);
-            made
+            done
         });
-        let made = work.await.map_err(|e| Problem::unavailable("backup_failed", e.to_string(), "Try again."))?;
+        let done = work.await.map_err(|e| Problem::unavailable("backup_failed", e.to_string(), "Try again."))?;
         drop(given_up);
-        made
+        done
+    }
+
+    /// The event that told of the making of `file`, when it is among the last ones.
+    async fn seq_of_making(&self, file: String) -> Result<Option<i64>, Problem> {
+        let query = EventQuery {
+            pattern: Pattern::Exact("backup.made".to_owned()),
+            limit: MADE_LOOKED_THROUGH_MAX,
+            newest_first: true,
+            ..EventQuery::default()
+        };
+        let made = self.0.ctx.store.read(move |r| r.events(&query)).await.map_err(|e| e.problem())?;
+        let of_file = |record: &&Record| matches!(record.event(), Event::BackupMade(body) if body.file == file);
+        Ok(made.iter().find(of_file).map(|record| record.seq))
     }
 
     fn say(&self, making: Option<Making>) {
@@ -256,7 +313,7 @@ impl Backups {
     async fn make_told(&self, part: Part, why: Why, stop: &CancellationToken) -> Result<Made, Problem> {
         let ctx = &self.0.ctx;
         let actor = if why == Why::Owner { Actor::Owner } else { Actor::Timmy };
-        let began = tokio::time::Instant::now();
+        let (began, at) = (tokio::time::Instant::now(), ctx.now());
         let made = self.make_file(part, why, stop).await;
         let mut made = match made {
             Ok(made) => made,
@@ -280,34 +337,65 @@ impl Backups {
             last_seq: made.last_seq,
             duration_ms: millis(began),
         };
-        let told = ctx.tell(NewEvent::new("backup", body).by(actor)).await;
-        let cause = told.map_err(|f| Problem::unavailable("store_failed", f.0, "The backup is there; try again."))?;
+        let cause = self.tell_made(NewEvent::new("backup", body).by(actor), part, why, at).await?;
         if part == Part::Home {
-            made.drilled = self.drill(&made.path, cause, stop).await?;
+            made.proof = self.drill(&made.path, Some(cause), stop).await?;
+            made.drilled = made.proof == Proof::Proven;
         }
         Ok(made)
     }
 
-    /// Checks the backup at `path` as a restore would, and tells what was found. Whether it is whole.
-    async fn drill(&self, path: &Path, cause: i64, stop: &CancellationToken) -> Result<bool, Problem> {
+    /// Tells that one was made. The night has its backup from that moment on, whatever becomes of the check: one that
+    /// is cut off is made up for by itself.
+    async fn tell_made(&self, event: NewEvent, part: Part, why: Why, at: Timestamp) -> Result<i64, Problem> {
+        let of_the_night = part == Part::Home && why == Why::Nightly;
+        let told = self.0.ctx.store.write(move |tx| {
+            let seq = tx.append(event)?;
+            if of_the_night {
+                tx.set_state(nightly::LAST_KEY, &at.to_string())?;
+            }
+            Ok(seq)
+        });
+        let store_failed = |e: StoreError| {
+            let hint = "The backup is there; try again.";
+            Problem::unavailable("store_failed", e.to_string(), hint)
+        };
+        told.await.map_err(store_failed)
+    }
+
+    /// Checks the backup at `path` as a restore would, tells what was found and notes it beside the backup. One whose
+    /// check did not come to its end is neither whole nor bad; nothing is told or noted of it.
+    async fn drill(&self, path: &Path, cause: Option<i64>, stop: &CancellationToken) -> Result<Proof, Problem> {
         let began = tokio::time::Instant::now();
         let checked = drill::check(path.to_owned(), self.folder(), self.pace("checking", stop)).await;
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let (event, whole) = match checked {
+        let name = file.clone();
+        let (event, proof) = match checked {
             Ok(found) => {
                 let (events, rows) = (found.events, found.rows);
                 let body = BackupDrilled { file, events, rows, duration_ms: millis(began) };
-                (NewEvent::new("backup", body), true)
+                (NewEvent::new("backup", body), Proof::Proven)
             }
-            // Given up by the owner: the backup is there and simply was not checked.
-            Err(problem) if problem.code == "stopped" => return Ok(false),
+            Err(problem) if problem.code == "stopped" => return Ok(Proof::Unproven),
+            Err(problem) if OF_THE_DISK.contains(&problem.code) => {
+                tracing::warn!(error = problem.message, "a backup could not be checked to the end");
+                return Ok(Proof::Unproven);
+            }
             Err(problem) => {
                 let finding = cut(&one_line(&problem.message), 300);
-                (NewEvent::new("backup", BackupDrillFailed { file, finding }), false)
+                (NewEvent::new("backup", BackupDrillFailed { file, finding }), Proof::Failed)
             }
         };
-        let told = self.0.ctx.tell(event.caused_by(cause)).await;
-        told.map(|_| whole).map_err(|f| Problem::unavailable("store_failed", f.0, "Run `timmy doctor`."))
+        let event = cause.into_iter().fold(event, NewEvent::caused_by);
+        let told = self.0.ctx.tell(event).await;
+        told.map_err(|f| Problem::unavailable("store_failed", f.0, "Run `timmy doctor`."))?;
+        // After the event: a result that is noted was told. What cannot be noted is checked once more.
+        let folder = self.folder();
+        let noted = blocking(move || Ok(proof::note(&folder, &name, proof == Proof::Proven))).await?;
+        if let Err(error) = noted {
+            tracing::warn!(%error, "what the check of a backup found could not be noted beside it");
+        }
+        Ok(proof)
     }
 }
 
@@ -336,6 +424,7 @@ pub fn list(folder: &Path) -> Result<Vec<Lying>, Problem> {
             return Err(Problem::unavailable("backups_unreadable", message, "Check its permissions."));
         }
     };
+    let notes = Notes::read(folder);
     let mut found: Vec<Lying> = entries
         .filter_map(Result::ok)
         .filter_map(|entry| {
@@ -347,10 +436,11 @@ pub fn list(folder: &Path) -> Result<Vec<Lying>, Problem> {
             };
             let (area, nightly) = (area.to_owned(), beginning == plan::NIGHTLY);
             let meta = entry.metadata().ok().filter(std::fs::Metadata::is_file)?;
-            Some(Lying { path: entry.path(), bytes: meta.len(), created_at, area, nightly, file })
+            let (bytes, proof) = (meta.len(), notes.of(&file, meta.len()));
+            Some(Lying { path: entry.path(), bytes, created_at, area, nightly, proof, file })
         })
         .collect();
-    found.sort_by(|a, b| (b.created_at, &b.file).cmp(&(a.created_at, &a.file)));
+    found.sort_by(|a, b| (plan::age(&b.file), &b.file).cmp(&(plan::age(&a.file), &a.file)));
     found.truncate(LISTED_MAX);
     Ok(found)
 }

@@ -77,7 +77,7 @@ impl Store {
 }
 
 /// Removes a database with what SQLite keeps beside it.
-fn remove(path: &Path) {
+pub(crate) fn remove(path: &Path) {
     for file in
         [path.to_owned(), create::wal_path(path), create::beside(path, "-shm"), create::beside(path, "-journal")]
     {

@@ -8,7 +8,7 @@ use rusqlite_migration::{HookResult, M, Migrations};
 use sha2::{Digest, Sha256};
 use timmy_domain::Timestamp;
 
-use crate::{StoreError, create};
+use crate::{StoreError, backup, create};
 
 /// Every step, in order. A step that has been released is never edited.
 const STEPS: [&str; 12] = [
@@ -39,6 +39,9 @@ pub(crate) const fn is_signed(version: i64) -> bool {
 
 /// Written into the header of the file (offset 68): the letters `Timy`.
 pub(crate) const APPLICATION_ID: i64 = 0x5469_6D79;
+
+/// What the name of a copy ends in while it is made; it never counts as one.
+const DRAFT: &str = ".before.new";
 
 /// Copies made before migrations that are kept.
 const COPIES_KEPT_MAX: usize = 5;
@@ -99,18 +102,23 @@ pub(crate) fn check_hash(conn: &Connection) -> Result<(), StoreError> {
     if stored == hash(conn)? { Ok(()) } else { Err(StoreError::damaged("the tables are not those that Timmy made")) }
 }
 
-/// Copies the file beside itself before a migration from `version`, and keeps the newest copies.
+/// Copies the file beside itself before a migration from `version`, and keeps the newest copies. A copy has its name
+/// once it is whole and on the disk, readable by its owner alone; one that fails leaves nothing.
 pub(crate) fn copy_before(conn: &Connection, path: &Path, version: i64, now: Timestamp) -> Result<(), StoreError> {
     let stamp: String = now.to_string().chars().filter(char::is_ascii_alphanumeric).collect();
     let copy = create::beside(path, &format!(".before-{stamp}-v{version}"));
-    let name = copy.to_str().ok_or_else(|| StoreError::Disk {
-        message: "the path of the database is not Unicode, so no copy can be made".to_owned(),
-    })?;
-    conn.execute("VACUUM INTO ?1", params![name])?;
-    let synced = fs::File::open(&copy).and_then(|file| file.sync_all());
-    synced
-        .and_then(|()| create::sync_folder(&copy))
-        .map_err(|e| StoreError::io("the copy before the migration was not stored", &e))?;
+    let draft = create::beside(path, DRAFT);
+    // Left by a copy that was cut off.
+    backup::remove(&draft);
+    let made = write_copy(conn, &draft).and_then(|()| {
+        fs::rename(&draft, &copy)
+            .and_then(|()| create::sync_folder(&copy))
+            .map_err(|e| StoreError::io("the copy before the migration was not stored", &e))
+    });
+    if made.is_err() {
+        backup::remove(&draft);
+    }
+    made?;
     tracing::info!(copy = %copy.display(), version, "a copy was made before the migration");
     let mut copies = copies(path)?;
     while copies.len() > COPIES_KEPT_MAX {
@@ -118,6 +126,19 @@ pub(crate) fn copy_before(conn: &Connection, path: &Path, version: i64, now: Tim
         let _ = fs::remove_file(copies.remove(0));
     }
     Ok(())
+}
+
+/// Writes the copy to `draft` and brings it onto the disk.
+fn write_copy(conn: &Connection, draft: &Path) -> Result<(), StoreError> {
+    let name = draft.to_str().ok_or_else(|| StoreError::Disk {
+        message: "the path of the database is not Unicode, so no copy can be made".to_owned(),
+    })?;
+    // Closed to others before anything is in it: SQLite would make it as open as the process may.
+    create::private_file(draft)
+        .map_err(|e| StoreError::io("no file can be made for the copy before the migration", &e))?;
+    conn.execute("VACUUM INTO ?1", params![name])?;
+    let synced = fs::File::open(draft).and_then(|file| file.sync_all());
+    synced.map_err(|e| StoreError::io("the copy before the migration was not stored", &e))
 }
 
 /// The copies made before migrations, oldest first: their names sort by time.

@@ -12,7 +12,7 @@ use timmy_tools::git::git;
 use timmy_tools::process::Bounds;
 
 use super::blocking;
-use super::make::WorkFolder;
+use super::work::WorkFolder;
 
 /// Bytes of one line of an exported area.
 pub(crate) const LINE_BYTES_MAX: u64 = 1024 * 1024;

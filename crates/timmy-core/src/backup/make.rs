@@ -1,8 +1,7 @@
 //! Making one: copy the database, take the mind into memory, pack both, and move the file into place.
 
-use std::fs::{self, DirBuilder, File};
-use std::io::{BufWriter, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{self, File};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +12,8 @@ use timmy_tools::{ToolError, machine};
 use tokio_util::sync::CancellationToken;
 
 use super::plan::{self, file_name};
-use super::{Backups, FREE_TIMES, Made, Making, Part, Why, blocking};
+use super::work::{self, WorkFolder};
+use super::{Backups, FREE_TIMES, Made, Making, Part, Proof, Why, blocking};
 use crate::app::RUNNING_KEY;
 use crate::chance::hex;
 
@@ -23,42 +23,13 @@ pub const MIND_BYTES_MAX: u64 = 256 * 1024 * 1024;
 const SETTINGS_BYTES_MAX: u64 = 1024 * 1024;
 /// Backups of one minute that are told apart.
 const AGAIN_MAX: u32 = 1_000;
-/// What the folders of unfinished work begin with.
-pub(super) const WORK: &str = ".work-";
-
-/// A folder for unfinished work, removed with everything in it when this value goes.
-pub(crate) struct WorkFolder(pub PathBuf);
-
-impl WorkFolder {
-    /// Makes the folder `.work-NAME` below `folder`, closed to others, and clears away what earlier work
-    /// left that was killed.
-    pub(crate) fn make(folder: &Path, name: &str) -> Result<Self, Problem> {
-        let refused = |e: std::io::Error| {
-            let message = format!("{} cannot be written: {e}.", folder.display());
-            Problem::unavailable("backups_unwritable", message, "Make room on the disk and check its permissions.")
-        };
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(refused)?;
-        let path = folder.join(format!("{WORK}{name}"));
-        DirBuilder::new().mode(0o700).create(&path).map_err(refused)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for WorkFolder {
-    fn drop(&mut self) {
-        // What stays is cleared away by the next backup.
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 /// Removes what backups left that were killed: nobody else makes one now.
 fn clear(folder: &Path) {
+    work::clear(folder, |name| !name.starts_with("restore-"));
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.filter_map(Result::ok) {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with(WORK) {
-            let _ = fs::remove_dir_all(entry.path());
-        } else if name.starts_with("timmy-") && name.ends_with(".new") {
+        if name.starts_with("timmy-") && name.ends_with(".new") {
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -93,7 +64,7 @@ impl Backups {
         .await?;
         let contents = match part {
             Part::Home | Part::Rows(_) => {
-                let copy = work.0.join("timmy.db");
+                let copy = work.path().join("timmy.db");
                 let copied = ctx.store.copy_to(copy, &[RUNNING_KEY], self.pace("copying", stop));
                 Some(copied.await.map_err(|e| e.problem())?)
             }
@@ -101,7 +72,7 @@ impl Backups {
         };
         let pace = self.pace("packing", stop);
         blocking(move || {
-            let packing = Packing { home: &home, work: &work.0, folder: &folder, now, part, why };
+            let packing = Packing { home: &home, work: work.path(), folder: &folder, now, part, why };
             packing.run(contents, &*pace)
         })
         .await
@@ -174,14 +145,14 @@ impl Packing<'_> {
             Part::Home => {
                 let copy = Body::File(self.work.join("timmy.db"));
                 sources.push(Source { path: "timmy.db".to_owned(), executable: false, body: copy });
-                self.settings(&mut sources)
+                self.settings(&mut manifest, &mut sources)
                     .and_then(|()| self.folder("mind", MIND_BYTES_MAX, true, &mut manifest, &mut sources))
                     .and_then(|()| {
                         self.folder("blobs", archive::UNPACKED_BYTES_MAX, false, &mut manifest, &mut sources)
                     })
             }
             Part::Mind => self.folder("mind", MIND_BYTES_MAX, true, &mut manifest, &mut sources),
-            Part::Settings => self.settings(&mut sources),
+            Part::Settings => self.settings(&mut manifest, &mut sources),
             Part::Rows(area) => {
                 sources.push(self.rows(area, &mut manifest).map_err(|e| e.problem())?);
                 Ok(())
@@ -189,7 +160,11 @@ impl Packing<'_> {
         };
         taken.map_err(|e| e.problem())?;
         if sources.is_empty() {
-            let message = format!("There is nothing to back up: the home has no {}.", self.part.name());
+            let name = self.part.name();
+            let message = match manifest.left_out.first() {
+                None => format!("There is nothing to back up: the home has no {name}."),
+                Some(left) => format!("There is nothing to back up of {name}: {left}."),
+            };
             return Err(Problem::unknown("nothing_there", message, "Leave --only out for everything there is."));
         }
         let to = self.free_name()?;
@@ -203,6 +178,7 @@ impl Packing<'_> {
             last_seq: manifest.last_seq,
             left_out: manifest.left_out,
             drilled: false,
+            proof: Proof::Unproven,
         })
     }
 
@@ -221,10 +197,15 @@ impl Packing<'_> {
     }
 
     /// The settings, when there are any.
-    fn settings(&self, sources: &mut Vec<Source>) -> Result<(), ToolError> {
+    fn settings(&self, manifest: &mut Manifest, sources: &mut Vec<Source>) -> Result<(), ToolError> {
         let path = self.home.join("timmy.toml");
-        let Ok(meta) = fs::symlink_metadata(&path) else { return Ok(()) };
-        if !meta.is_file() || meta.len() > SETTINGS_BYTES_MAX {
+        let Some(meta) = look(&path)? else { return Ok(()) };
+        let why = match unfit(&meta, meta.is_file()) {
+            None if meta.len() > SETTINGS_BYTES_MAX => Some(format!("over {} KiB", SETTINGS_BYTES_MAX >> 10)),
+            other => other.map(str::to_owned),
+        };
+        if let Some(why) = why {
+            manifest.left_out.push(format!("timmy.toml ({why})"));
             return Ok(());
         }
         let text = fs::read(&path).map_err(|e| ToolError::io(format!("reading {}", path.display()), e))?;
@@ -242,7 +223,9 @@ impl Packing<'_> {
         sources: &mut Vec<Source>,
     ) -> Result<(), ToolError> {
         let at = self.home.join(name);
-        if !fs::symlink_metadata(&at).is_ok_and(|m| m.is_dir()) {
+        let Some(meta) = look(&at)? else { return Ok(()) };
+        if let Some(why) = unfit(&meta, meta.is_dir()) {
+            manifest.left_out.push(format!("{name} ({why})"));
             return Ok(());
         }
         let tree = archive::capture(&at, name, bytes_max, in_memory)?;
@@ -262,5 +245,26 @@ impl Packing<'_> {
         out.flush().map_err(wrong)?;
         manifest.tables = [(area.name().to_owned(), i64::try_from(lines).unwrap_or(i64::MAX))].into();
         Ok(Source { path: format!("areas/{}.ndjson", area.name()), executable: false, body: Body::File(path) })
+    }
+}
+
+/// What lies at `at`, without following a link; `None` when nothing does.
+fn look(at: &Path) -> Result<Option<fs::Metadata>, ToolError> {
+    match fs::symlink_metadata(at) {
+        Ok(meta) => Ok(Some(meta)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(ToolError::io(format!("looking at {}", at.display()), error)),
+    }
+}
+
+/// Why something of the home is left out: a link may lead anywhere and is not followed, and what is of another kind
+/// than it should be would not come back as what it is.
+fn unfit(meta: &fs::Metadata, is_expected: bool) -> Option<&'static str> {
+    match meta.is_symlink() {
+        true => Some("a link, which is not followed"),
+        false if is_expected => None,
+        false if meta.is_dir() => Some("a folder, where a file should be"),
+        false if meta.is_file() => Some("a file, where a folder should be"),
+        false => Some("neither a file nor a folder"),
     }
 }

@@ -10,7 +10,7 @@ use timmy_domain::{NewEvent, Problem, Timestamp, settings};
 
 use super::make::room;
 use super::plan::{self, Situation, Step, decide};
-use super::{Backups, Part, Why, blocking};
+use super::{Backups, Lying, Part, Proof, Why, blocking};
 use crate::clock::{BoxFuture, local_day, local_time};
 use crate::ctx::Ctx;
 use crate::fault::Fault;
@@ -19,7 +19,7 @@ use crate::reconcile::{Found, Reconciler};
 /// How often it is looked whether a backup is due, in seconds.
 const LOOK_SECONDS: u64 = 60;
 /// The store's key for the last nightly backup.
-const LAST_KEY: &str = "backup.nightly_at";
+pub(super) const LAST_KEY: &str = "backup.nightly_at";
 
 settings! {
     /// The nightly backup.
@@ -28,9 +28,9 @@ settings! {
         enabled: bool = true, Free;
         /// Local time of day at which it is made, such as "03:30"; empty for never. A machine that slept makes up for it.
         at: String = "03:30".to_owned(), TimeOfDay;
-        /// Of how many days the newest nightly backup is kept.
+        /// Of how many days the newest nightly backup that proved good is kept.
         keep_daily: u64 = 7, Range(1, 365);
-        /// Of how many weeks the newest nightly backup is kept.
+        /// Of how many weeks the newest nightly backup that proved good is kept.
         keep_weekly: u64 = 4, Range(0, 520);
     }
 }
@@ -43,8 +43,12 @@ pub struct Nightly {
 
 #[derive(Clone, Copy, Default)]
 struct Memory {
+    /// When the last try to make one failed, and how many did in a row.
     failed_at: Option<Timestamp>,
     failures: u32,
+    /// When a check was last made up for, and how often that came to no end.
+    checked_at: Option<Timestamp>,
+    checks: u32,
 }
 
 impl Nightly {
@@ -79,7 +83,10 @@ impl Nightly {
             started_at: ctx.started_at,
         });
         match step {
-            Step::Rest => self.resting(ctx).await,
+            Step::Rest => match self.unchecked().await? {
+                Some(lying) => self.make_up(ctx, now, &lying).await,
+                None => self.resting(ctx).await,
+            },
             Step::Note => {
                 ctx.store.write(move |tx| tx.set_state(LAST_KEY, &now.to_string())).await?;
                 Ok(Found::Well(format!("the first one is made at {}", settings.at)))
@@ -105,17 +112,45 @@ impl Nightly {
         })
     }
 
+    /// The newest nightly backup, when nobody has checked it to the end: Timmy was stopped meanwhile, the disk had no
+    /// room for it, or an older Timmy made it.
+    async fn unchecked(&self) -> Result<Option<Lying>, Fault> {
+        let list = self.backups.list().await.map_err(|p| Fault(p.message))?;
+        Ok(list.into_iter().find(|lying| lying.nightly).filter(|lying| lying.proof == Proof::Unproven))
+    }
+
+    /// Makes up for the check of `lying`, so that its result is told.
+    async fn make_up(&self, ctx: &Ctx, now: Timestamp, lying: &Lying) -> Result<Found, Fault> {
+        let memory = *self.memory();
+        if plan::settles(now, ctx.started_at) {
+            return Ok(Found::Well(format!("{} is checked soon", lying.file)));
+        }
+        if plan::waits(now, memory.checked_at, memory.checks) {
+            return Ok(found(&lying.file, Proof::Unproven));
+        }
+        let checked = self.backups.check(lying).await;
+        if checked.as_ref().is_err_and(|problem| problem.code == "backup_running") {
+            return Ok(Found::Well("a backup is being made".to_owned()));
+        }
+        {
+            let mut memory = self.memory();
+            memory.checked_at = Some(now);
+            memory.checks = memory.checks.saturating_add(1);
+        }
+        let proof = checked.map_err(|p| Fault(p.message))?;
+        if proof != Proof::Unproven {
+            self.clear(ctx).await.map_err(|p| Fault(p.message))?;
+        }
+        Ok(found(&lying.file, proof))
+    }
+
     async fn make(&self, ctx: &Ctx, now: Timestamp) -> Result<Found, Fault> {
         match self.backups.make(Part::Home, Why::Nightly).await {
             Ok(made) => {
-                ctx.store.write(move |tx| tx.set_state(LAST_KEY, &now.to_string())).await?;
                 *self.memory() = Memory::default();
                 let gone = self.clear(ctx).await.map_err(|p| Fault(p.message))?;
                 tracing::info!(file = made.file, gone, "the nightly backup was made");
-                if !made.drilled {
-                    return Ok(Found::Trouble(format!("{} would not restore; the events say why", made.file)));
-                }
-                Ok(Found::Well(format!("made and checked {}", made.file)))
+                Ok(found(&made.file, made.proof))
             }
             // The owner makes one right now; the next look finds out whether another is due.
             Err(problem) if problem.code == "backup_running" => Ok(Found::Well(problem.message)),
@@ -141,9 +176,11 @@ impl Nightly {
         ctx.tell(NewEvent::new("backup", body)).await.map(|_| ())
     }
 
-    /// Removes the nightly backups that are no longer kept, and answers how many.
+    /// Removes the nightly backups that are no longer kept, and answers how many. What did not prove good pushes out none
+    /// that did.
     async fn clear(&self, ctx: &Ctx) -> Result<usize, Problem> {
-        let names: Vec<String> = self.backups.list().await?.into_iter().map(|l| l.file).collect();
+        let names: Vec<(String, Proof)> =
+            self.backups.list().await?.into_iter().map(|lying| (lying.file, lying.proof)).collect();
         let many = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
         let settings = &ctx.settings.backup;
         let (daily, weekly) = (many(settings.keep_daily), many(settings.keep_weekly));
@@ -157,6 +194,15 @@ impl Nightly {
             Ok(gone.len())
         })
         .await
+    }
+}
+
+/// What is said of a backup that was just made or checked.
+fn found(file: &str, proof: Proof) -> Found {
+    match proof {
+        Proof::Proven => Found::Well(format!("made and checked {file}")),
+        Proof::Unproven => Found::Trouble(format!("{file} was not checked to the end; that is tried again")),
+        Proof::Failed => Found::Trouble(format!("{file} would not restore; the events say why")),
     }
 }
 

@@ -67,6 +67,73 @@ fn only_the_five_newest_copies_stay() {
     assert_eq!(names[0], "timmy.db.before-19700104T000000000000Z-v1");
 }
 
+fn names_in(dir: &Path) -> Vec<String> {
+    let names = fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+// shows: store: a copy before a migration that fails leaves nothing, and pushes out none of those before
+#[test]
+fn a_copy_that_fails_leaves_nothing() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("timmy.db");
+    let conn = Connection::open(&path).unwrap();
+    conn.execute_batch("CREATE TABLE t (a BLOB) STRICT").unwrap();
+    for _ in 0..200 {
+        conn.execute("INSERT INTO t VALUES (randomblob(20000))", []).unwrap();
+    }
+    for day in 1..=5 {
+        copy_before(&conn, &path, 1, Timestamp::from_micros(day * 86_400_000_000)).unwrap();
+    }
+    let before = names_in(dir.path());
+    assert_eq!(before.len(), 6);
+    // Breaks off once something of the copy is on the disk, as a disk that fills up does.
+    let (folder, known, broke) = (dir.path().to_owned(), before.clone(), Arc::new(AtomicBool::new(false)));
+    let told = Arc::clone(&broke);
+    let begun = move || {
+        let is_new = |e: &fs::DirEntry| !known.contains(&e.file_name().to_string_lossy().into_owned());
+        let mut entries = fs::read_dir(&folder).unwrap().filter_map(Result::ok);
+        let begun = entries.any(|e| is_new(&e) && e.metadata().is_ok_and(|m| m.len() > 0));
+        told.fetch_or(begun, Ordering::SeqCst);
+        begun
+    };
+    conn.progress_handler(10, Some(begun)).unwrap();
+    for hour in 1..=3 {
+        let now = Timestamp::from_micros(6 * 86_400_000_000 + hour * 3_600_000_000);
+        copy_before(&conn, &path, 1, now).unwrap_err();
+        assert_eq!(names_in(dir.path()), before);
+    }
+    assert!(broke.load(Ordering::SeqCst), "it broke off before there was anything to leave");
+    // What a kill left has no name of a copy, and goes with the next one.
+    conn.progress_handler(0, None::<fn() -> bool>).unwrap();
+    fs::write(create::beside(&path, DRAFT), "half").unwrap();
+    assert_eq!(copies(&path).unwrap().len(), 5);
+    copy_before(&conn, &path, 1, Timestamp::from_micros(8 * 86_400_000_000)).unwrap();
+    assert_eq!(names_in(dir.path()).len(), 6);
+    let newest = copies(&path).unwrap().pop().unwrap();
+    assert!(newest.to_string_lossy().contains("19700109"));
+    let count = Connection::open(newest).unwrap().query_row("SELECT count(*) FROM t", [], |row| row.get(0));
+    assert_eq!(count, Ok(200));
+}
+
+// shows: store: the copy before a migration can be read by its owner alone
+#[cfg(unix)]
+#[test]
+fn a_copy_can_be_read_by_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("timmy.db");
+    let conn = Connection::open(&path).unwrap();
+    conn.execute_batch("CREATE TABLE t (a TEXT) STRICT").unwrap();
+    copy_before(&conn, &path, 1, Timestamp::from_micros(1)).unwrap();
+    let copy = copies(&path).unwrap().remove(0);
+    assert_eq!(fs::metadata(copy).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
 #[test]
 fn an_older_file_is_copied_then_migrated_with_all_it_holds() {
     let dir = tempfile::tempdir().unwrap();

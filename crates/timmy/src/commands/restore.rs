@@ -121,6 +121,7 @@ async fn replace(global: &Global, prepared: Prepared, yes: bool) -> Result<ExitC
             ),
             format!("  What was there before has names that end in {}", plan.suffix),
             "  Browsers log in again: `timmy login` prints a link once Timmy runs.".to_owned(),
+            "  The password is the one of that time, or none as then; `timmy password set` sets another.".to_owned(),
         ];
         if tokens > 0 {
             lines.push(

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use timmy_core::report::PartKind;
 use timmy_core::settings::{RetentionSettings, Settings};
-use timmy_domain::event::{LoginFailed, MindChanged};
-use timmy_domain::{Actor, Event, NewEvent};
+use timmy_domain::event::{LoginFailed, MindChanged, ThinkingTask};
+use timmy_domain::{Actor, Event, NewEvent, TaskId};
 use timmy_testkit::{Engine, engine};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -61,6 +61,58 @@ async fn operator_events_leave_after_thirty_days_and_the_chain_holds() {
     // After a restart everything holds as well.
     let mut engine = engine.reopen(vec![], Settings::default());
     assert!(engine.app.ctx.store.verify_chain(1).await.expect("verified").bad.is_none());
+    engine.stop().await;
+}
+
+/// How many events of this name are in the log.
+async fn count(engine: &Engine, name: &str) -> u64 {
+    let name = name.to_owned();
+    let counted = engine.app.ctx.store.read(move |r| {
+        let edges = [timmy_domain::Timestamp::EPOCH, timmy_domain::Timestamp::from_micros(i64::MAX)];
+        let pattern = name.parse().expect("a pattern");
+        let query = timmy_store::EventQuery { pattern, ..timmy_store::EventQuery::default() };
+        Ok(r.event_counts(&query, &edges, usize::MAX)?.counts[0])
+    });
+    counted.await.expect("counted")
+}
+
+// shows: store: events that only help to find a fault leave after 7 days, and those for the operator of the same day after 30
+#[tokio::test(flavor = "multi_thread")]
+async fn debug_events_leave_after_seven_days_and_operator_events_after_thirty() {
+    let mut engine = engine(vec![], Settings::default());
+    let one = |n: u64| match n % 2 {
+        0 => NewEvent::new("thinking", ThinkingTask { task_id: TaskId::new(n, &[0; 10]), act: "created".into() }),
+        _ => NewEvent::new("web", LoginFailed { how: "code".into(), failures: n }),
+    };
+    engine.app.ctx.store.append((0..1_024).map(one).collect()).await.expect("stored");
+    // The end of the log stays whatever its age: what follows is the owner's, and as old.
+    let his = |n: u64| NewEvent::new("mind", MindChanged { files: vec![format!("file {n}")] }).by(Actor::Owner);
+    engine.app.ctx.store.append((0..2_304).map(his).collect()).await.expect("stored");
+    let removed = async |engine: &Engine| engine.app.ctx.store.read(|r| r.removed()).await.expect("read").rows;
+    engine.run_only(&["store.retention"]);
+    let look = |engine: &Engine| engine.app.ctx.reports.all().into_iter().find(|p| p.name == "store.retention");
+    engine.clock.advance(6 * DAY);
+    engine.wait_until(|| look(&engine).is_some_and(|p| p.note.contains("nothing was old enough"))).await;
+    assert_eq!(removed(&engine).await, 0, "after six days");
+    // After eight days: the ones have left, the others have not.
+    engine.clock.advance(2 * DAY);
+    let told = engine.wait_for("store.checkpoint", 1).await;
+    let Event::StoreCheckpoint(told) = told[0].event() else { panic!("{told:?}") };
+    assert_eq!(told.removed, 512);
+    assert_eq!((count(&engine, "thinking.task").await, count(&engine, "login.failed").await), (0, 512));
+    let pruned = engine.events("store.pruned").await;
+    let sums = pruned.iter().fold((0, 0), |(debug, operator), r| match r.event() {
+        Event::StorePruned(e) => (debug + e.debug, operator + e.operator),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(sums, (512, 0));
+    // Up to the thirtieth day the others stay.
+    engine.clock.advance(21 * DAY);
+    engine.wait_until(|| look(&engine).is_some_and(|p| p.note.contains("nothing was old enough"))).await;
+    assert_eq!(count(&engine, "login.failed").await, 512, "after 29 days");
+    engine.clock.advance(2 * DAY);
+    engine.wait_for("store.checkpoint", 2).await;
+    assert_eq!((count(&engine, "login.failed").await, count(&engine, "mind.changed").await), (0, 2_304));
     engine.stop().await;
 }
 

@@ -110,6 +110,11 @@ fn a_failure_is_tried_again_later_and_later_and_never_at_the_start() {
     assert_eq!(decide(&Situation { started_at, ..s }), Step::Make);
 }
 
+/// Each of them checked as `proof` says.
+fn each(names: &[String], proof: Proof) -> Vec<(String, Proof)> {
+    names.iter().map(|name| (name.clone(), proof)).collect()
+}
+
 fn nights(from: &str, count: u64) -> Vec<String> {
     (0..count).map(|n| file_name(NIGHTLY, at(from).plus(Duration::from_secs(n * 86_400)), 0)).collect()
 }
@@ -118,7 +123,7 @@ fn nights(from: &str, count: u64) -> Vec<String> {
 fn seven_days_and_four_weeks_stay() {
     let names = nights("2026-06-01T01:30:00Z", 60);
     let now = at("2026-07-30T12:00:00Z");
-    let gone = superfluous(&names, now, berlin, 7, 4);
+    let gone = superfluous(&each(&names, Proof::Proven), now, berlin, 7, 4);
     let stay: Vec<&str> = names.iter().filter(|n| !gone.contains(n)).map(|n| &n[14..24]).collect();
     // 30 July 2026 is a Thursday: seven days, and the Sundays of the weeks before.
     assert_eq!(
@@ -140,7 +145,7 @@ fn seven_days_and_four_weeks_stay() {
     for name in nights("2026-01-01T01:30:00Z", 300) {
         let now = read_name(&name).unwrap().1;
         there.push(name);
-        let gone = superfluous(&there, now, berlin, 7, 4);
+        let gone = superfluous(&each(&there, Proof::Proven), now, berlin, 7, 4);
         there.retain(|n| !gone.contains(n));
         assert!(there.len() <= 11, "{there:?}");
     }
@@ -160,12 +165,50 @@ fn what_the_owner_made_and_what_lies_ahead_is_never_removed() {
     // Ten nights of a clock that was a year ahead must not push out the real ones.
     names.extend(nights("2027-07-01T01:30:00Z", 10));
     names.extend(nights("2026-07-24T01:30:00Z", 7));
-    assert!(superfluous(&names, now, berlin, 7, 4).is_empty());
-    // Nothing to keep still keeps the newest.
-    assert_eq!(superfluous(&names, now, berlin, 0, 0).len(), 6);
+    for proof in [Proof::Proven, Proof::Unproven] {
+        assert!(superfluous(&each(&names, proof), now, berlin, 7, 4).is_empty());
+        // Nothing to keep still keeps the newest.
+        assert_eq!(superfluous(&each(&names, proof), now, berlin, 0, 0).len(), 6);
+    }
     // Several of one day: the newest of them.
     let day: Vec<String> = (0..4).map(|n| file_name(NIGHTLY, at("2026-07-30T01:30:00Z"), n)).collect();
-    assert_eq!(superfluous(&day, now, berlin, 7, 0).len(), 3);
+    assert_eq!(superfluous(&each(&day, Proof::Proven), now, berlin, 7, 0), [&*day[2], &*day[1], &*day[0]]);
+}
+
+// shows: backup: nights whose backups would not restore, or were never checked, push out none that proved good
+#[test]
+fn what_did_not_prove_good_pushes_out_nothing_that_did() {
+    let good = nights("2026-05-01T01:30:00Z", 31);
+    let now = at("2026-05-31T12:00:00Z");
+    let mut there = each(&good, Proof::Proven);
+    let gone = superfluous(&there, now, berlin, 7, 4);
+    there.retain(|(name, _)| !gone.contains(name));
+    let proven = there.clone();
+    assert_eq!(proven.len(), 10);
+    for (proof, most) in [(Proof::Failed, FAILED_KEPT_MAX), (Proof::Unproven, 11)] {
+        let mut there = proven.clone();
+        for name in nights("2026-06-01T01:30:00Z", 60) {
+            let now = read_name(&name).unwrap().1;
+            there.push((name, proof));
+            let gone = superfluous(&there, now, berlin, 7, 4);
+            there.retain(|(name, _)| !gone.contains(name));
+            assert!(proven.iter().all(|one| there.contains(one)), "{there:?}");
+            assert!(there.len() <= proven.len() + most, "{there:?}");
+        }
+        // The next that proves good takes its place among them, and the others are still few.
+        let next = nights("2026-07-31T01:30:00Z", 1).remove(0);
+        there.push((next.clone(), Proof::Proven));
+        let gone = superfluous(&there, at("2026-07-31T01:30:00Z"), berlin, 7, 4);
+        there.retain(|(name, _)| !gone.contains(name));
+        assert!(there.contains(&(next, Proof::Proven)) && there.len() <= 11 + most, "{there:?}");
+    }
+    // One day and no week are kept: still the one that proved good, and the newest.
+    let mut two = each(&good[..1], Proof::Proven);
+    two.extend(each(&good[1..10], Proof::Failed));
+    let gone = superfluous(&two, now, berlin, 1, 0);
+    two.retain(|(name, _)| !gone.contains(name));
+    let left: Vec<&str> = two.iter().map(|(name, _)| &name[14..24]).collect();
+    assert_eq!(left, ["2026-05-01", "2026-05-09", "2026-05-10"]);
 }
 
 #[test]
@@ -177,6 +220,7 @@ fn names_are_read_back_and_others_are_not_ours() {
         for again in [0, 1, 12] {
             let name = file_name(beginning, moment, again);
             assert_eq!(read_name(&name), Some((beginning, at("2026-11-21T03:30:00Z"))), "{name}");
+            assert_eq!(age(&name), Some((at("2026-11-21T03:30:00Z"), again + 1)), "{name}");
         }
     }
     for bad in [

@@ -1,48 +1,51 @@
 //! The database while nobody runs: looked at as a whole, and left exactly as it is.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use timmy_core::backup::WorkFolder;
+use timmy_domain::Problem;
 use timmy_domain::text::plural;
 use timmy_store::{Still, StoreError};
 
-use super::home::newest;
+use super::home::{Named, newest};
 use super::{Finding, house};
 use crate::commands::backup::scratch;
 use crate::home::Home;
 
-/// A folder for a copy of the database, removed when this value goes.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn make() -> std::io::Result<Self> {
-        use std::os::unix::fs::DirBuilderExt;
-        let path = scratch().join(format!("timmy-doctor-{}", std::process::id()));
-        // Left by one of the same number that was killed.
-        let _ = std::fs::remove_dir_all(&path);
-        std::fs::DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(Self(path))
-    }
+/// Why the database could not be opened.
+enum Unopened {
+    /// There is no place to look at it.
+    NoRoom(Problem),
+    /// What the database or its disk said.
+    Refused(StoreError),
 }
 
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
+/// Opens the database, with a copy of it where its server was killed. The copy is gone again when this answers: who has
+/// it open reads on, and nothing of it is left however the doctor ends.
+fn open(home: &Home, folder: &Path) -> Result<Still, Unopened> {
+    let made = WorkFolder::make(folder, &format!("doctor-{}", std::process::id())).map_err(Unopened::NoRoom)?;
+    Still::open(&home.database(), made.path()).map_err(Unopened::Refused)
 }
 
 /// Checks pages, references and the whole chain.
 pub(super) fn look(home: &Home, findings: &mut Vec<Finding>) {
-    let made = match Scratch::make() {
-        Ok(made) => made,
-        Err(error) => {
-            let what = format!("no room to look at the database: {error}");
-            return findings.push(Finding::fault("database", what, "Make room in the folder for temporary files."));
+    let (folder, other) = (scratch(home), std::env::temp_dir());
+    // The disk of the home may be full; there may be room elsewhere.
+    let opened = match open(home, &folder) {
+        Err(Unopened::NoRoom(_) | Unopened::Refused(StoreError::DiskFull | StoreError::Disk { .. }))
+            if folder != other =>
+        {
+            open(home, &other)
         }
+        opened => opened,
     };
-    let opened = Still::open(&home.database(), &made.0);
     let still = match opened {
         Ok(still) => still,
-        Err(error) => return findings.push(finding(home, &error)),
+        Err(Unopened::Refused(error)) => return findings.push(finding(home, &error)),
+        Err(Unopened::NoRoom(problem)) => {
+            let what = format!("no room to look at the database: {}", problem.message);
+            return findings.push(Finding::fault("database", what, "Make room in the folder for temporary files."));
+        }
     };
     findings.push(match still.inspect() {
         Ok(found) => {
@@ -72,14 +75,20 @@ pub(super) fn finding(home: &Home, error: &StoreError) -> Finding {
         StoreError::Missing { .. } => {
             return match newest(home) {
                 None => Finding::note("database", "there is none yet", "timmy serve"),
-                Some(file) => Finding::fault("database", "timmy.db is gone", format!("timmy restore {file}")),
+                Some(named) => {
+                    let what = format!("timmy.db is gone{}", named.caution());
+                    Finding::fault("database", what, format!("timmy restore {}", named.file))
+                }
             };
         }
         // The key is a file beside the database; without it a new one takes over.
         StoreError::Damaged { finding } if finding.contains("key beside") || finding.contains("signing key") => {
             "mv timmy.db.key timmy.db.key.aside (in the home; the next start makes a new key and says so)".to_owned()
         }
-        StoreError::Damaged { .. } => restore_step(home),
+        StoreError::Damaged { .. } => {
+            let caution = newest(home).as_ref().map(Named::caution).unwrap_or_default();
+            return Finding::fault("database", format!("{what}{caution}"), restore_step(home));
+        }
         StoreError::Disk { .. } => "Give this user the right to read and write the files of the home.".to_owned(),
         other => other.problem().hint,
     };
@@ -88,8 +97,8 @@ pub(super) fn finding(home: &Home, error: &StoreError) -> Finding {
 
 /// The backup to restore, by name.
 pub(super) fn restore_step(home: &Home) -> String {
-    if let Some(file) = newest(home) {
-        return format!("timmy restore {file}");
+    if let Some(named) = newest(home) {
+        return format!("timmy restore {}", named.file);
     }
     let copies = timmy_store::copies_beside(&home.database()).unwrap_or_default();
     match copies.last() {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use timmy_core::backup::drill::{commit_of, is_beginning};
-use timmy_core::backup::{self, FOLDER};
+use timmy_core::backup::{self, FOLDER, Lying, Proof};
 use timmy_core::restore;
 use timmy_domain::text::plural;
 use timmy_tools::machine;
@@ -94,16 +94,35 @@ fn disk(home: &Home, findings: &mut Vec<Finding>) {
     });
 }
 
-/// The newest backup of the whole home: its file name.
-pub(super) fn newest(home: &Home) -> Option<String> {
+/// A backup that a step names.
+pub(super) struct Named {
+    /// Its file name.
+    pub file: String,
+    proof: Proof,
+}
+
+impl Named {
+    /// What is to be known about it before it is restored; nothing of one that proved good.
+    pub(super) fn caution(&self) -> String {
+        let file = &self.file;
+        match self.proof {
+            Proof::Proven => String::new(),
+            Proof::Unproven => format!("; no backup here proved good, and {file}, the newest, is not checked"),
+            Proof::Failed => format!("; no backup here proved good, and {file} failed its check"),
+        }
+    }
+}
+
+/// The backup of the whole home to restore: the newest that proved good, and another only where there is none.
+pub(super) fn newest(home: &Home) -> Option<Named> {
     let list = backup::list(&home.path.join(FOLDER)).unwrap_or_default();
-    list.into_iter().find(|lying| lying.area == "home").map(|lying| lying.file)
+    backup::best(&list).map(|lying| Named { file: lying.file.clone(), proof: lying.proof })
 }
 
 async fn mind(home: &Home, findings: &mut Vec<Finding>) {
     let dir = home.mind();
     let step = match newest(home) {
-        Some(file) => format!("timmy restore {file} --only mind"),
+        Some(named) => format!("timmy restore {} --only mind", named.file),
         None => "timmy serve (Timmy begins a new one; there is no backup to restore it from)".to_owned(),
     };
     let known = dir.join(".git").is_dir();
@@ -135,17 +154,51 @@ fn backups(home: &Home, config: Option<&Config>, findings: &mut Vec<Finding>) {
         Err(problem) => return findings.push(Finding::fault("backup", problem.message, problem.hint)),
     };
     let nightly = config.is_none_or(|c| c.backup.enabled);
-    let Some(newest) = list.iter().find(|lying| lying.area == "home") else {
+    let Some(best) = backup::best(&list) else {
         let what = if nightly { "there is no backup yet; the first night makes one" } else { "there is no backup" };
         return findings.push(Finding::note("backup", what, "timmy backup"));
     };
-    let days = now().since(newest.created_at).as_secs() / 86_400;
-    findings.push(if days >= OLD_DAYS {
-        let age = plural(days, "day", "days");
-        Finding::note("backup", format!("the newest backup is {age} old: {}", newest.file), "timmy backup")
-    } else {
-        Finding::well("backup", format!("{}, newest {}", plural(list.len() as u64, "backup", "backups"), newest.file))
-    });
+    findings.push(of_backup(&list, best, now().since(best.created_at).as_secs() / 86_400));
+    left_out(home, findings);
+}
+
+/// What is said of the backups when `best`, made `days` days ago, is the one to restore.
+fn of_backup(list: &[Lying], best: &Lying, days: u64) -> Finding {
+    let (file, age) = (&best.file, plural(days, "day", "days"));
+    let newer = list.iter().find(|l| l.area == "home" && l.proof == Proof::Failed && l.created_at > best.created_at);
+    match (best.proof, newer) {
+        (Proof::Failed, _) => {
+            Finding::fault("backup", format!("no backup would restore; the newest is {file}"), "timmy backup")
+        }
+        (Proof::Unproven, _) => {
+            let what = format!("no backup proved good yet; {file}, the newest, is {age} old and not checked");
+            Finding::note("backup", what, "timmy backup")
+        }
+        (Proof::Proven, Some(newer)) => {
+            let what = format!("{} would not restore; the newest that proved good is {age} old: {file}", newer.file);
+            Finding::note("backup", what, "timmy backup")
+        }
+        (Proof::Proven, None) if days >= OLD_DAYS => {
+            Finding::note("backup", format!("the newest backup that proved good is {age} old: {file}"), "timmy backup")
+        }
+        (Proof::Proven, None) => {
+            let count = plural(list.len() as u64, "backup", "backups");
+            Finding::well("backup", format!("{count}, the newest that proved good {file}"))
+        }
+    }
+}
+
+/// What backups leave out because it is a link.
+fn left_out(home: &Home, findings: &mut Vec<Finding>) {
+    for name in ["timmy.toml", "mind", "blobs"] {
+        if home.path.join(name).is_symlink() {
+            findings.push(Finding::note(
+                "backup",
+                format!("{name} is a link, which no backup follows: what it leads to is in none"),
+                format!("Put {name} itself into the home, or copy what it leads to yourself."),
+            ));
+        }
+    }
 }
 
 /// What restores moved aside stays until the owner removes it.

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use timmy_core::backup::proof::NOTE;
 use timmy_domain::event::LoginEnded;
 use timmy_domain::{NewEvent, Timestamp};
 use timmy_store::{Options, Store};
@@ -153,7 +154,7 @@ fn a_backup_that_is_cut_off_leaves_no_half_file() {
     {
         let before = whole(&backups);
         let mut child =
-            timmy(home.path()).arg("backup").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("runs");
+            timmy(home.path()).arg("backup").stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("runs");
         // Once its work has begun, a little later each time.
         let fresh = |name: &String| name.starts_with(".work-") && !before.contains(name);
         while !whole(&backups).iter().any(fresh) && child.try_wait().expect("looked").is_none() {
@@ -163,7 +164,8 @@ fn a_backup_that_is_cut_off_leaves_no_half_file() {
         let pid = rustix::process::Pid::from_child(&child);
         // It may have ended already, when this machine is quick.
         let _ = rustix::process::kill_process(pid, signal);
-        let ended = child.wait().expect("ended");
+        let ended = child.wait_with_output().expect("ended");
+        let (ended, said) = (ended.status, String::from_utf8_lossy(&ended.stderr).into_owned());
         let there = whole(&backups);
         if ended.success() {
             continue;
@@ -172,6 +174,10 @@ fn a_backup_that_is_cut_off_leaves_no_half_file() {
         if signal == rustix::process::Signal::INT {
             assert_eq!(ended.code(), Some(1));
             assert!(!there.iter().any(|n| n.starts_with(".work-") || n.ends_with(".new")), "{there:?}");
+            // What is said is what is there.
+            let is_made = there.iter().any(|n| n.ends_with(".tar.gz") && !before.contains(n));
+            let words = if is_made { "is not checked to the end" } else { "no backup was made" };
+            assert!(said.contains(words), "{words}: {said}");
         }
         for file in there.iter().filter(|n| n.ends_with(".tar.gz")) {
             // Cut off while it was checked: then it is whole and has its name.
@@ -185,7 +191,8 @@ fn a_backup_that_is_cut_off_leaves_no_half_file() {
     assert!(cut > 0, "every backup was done before it could be cut off");
     let made = back_up(home.path());
     let there = whole(&backups);
-    assert!(there.iter().all(|n| n.ends_with(".tar.gz")), "what was left is cleared away: {there:?}");
+    let known = |n: &String| n.ends_with(".tar.gz") || n == NOTE;
+    assert!(there.iter().all(known), "what was left is cleared away: {there:?}");
     assert!(made.exists());
     assert_eq!(run(home.path(), &["events", "verify"]).0, 0);
 }
@@ -243,4 +250,113 @@ fn without_room_no_backup_is_begun() {
     let file = back_up(home.path());
     json(other.path(), &["restore", file.to_str().expect("text"), "--yes"]);
     assert_eq!(std::fs::read_to_string(other.path().join("blobs/small")).expect("read"), "blob");
+}
+
+// shows: backup: a link in place of timmy.toml, mind/ or blobs/ is not followed, and named as left out
+#[test]
+fn what_is_left_out_is_named() {
+    let (home, place) = (home(), home());
+    think(home.path(), "kelp");
+    std::fs::write(place.path().join("mine.toml"), "[thinking]\ninterval_seconds = 7_000\n").expect("written");
+    for folder in ["mind", "blobs"] {
+        let _ = std::fs::remove_dir_all(home.path().join(folder));
+        std::fs::create_dir(place.path().join(folder)).expect("made");
+        std::fs::write(place.path().join(folder).join("canary.md"), "canary behind a link").expect("written");
+        std::os::unix::fs::symlink(place.path().join(folder), home.path().join(folder)).expect("linked");
+    }
+    std::os::unix::fs::symlink(place.path().join("mine.toml"), home.path().join("timmy.toml")).expect("linked");
+    let made = json(home.path(), &["backup"]);
+    let why = "a link, which is not followed";
+    let expected = ["timmy.toml", "mind", "blobs"].map(|name| format!("{name} ({why})"));
+    assert_eq!(made["left_out"], serde_json::json!(expected));
+    assert_eq!(made["checked"], "whole");
+    let file = made["path"].as_str().expect("a path");
+    assert_eq!(json(home.path(), &["backup", "verify", file])["left_out"], serde_json::json!(expected));
+    assert!(!holds(&unpressed(Path::new(file)), "canary behind a link"));
+    for args in [&["backup"][..], &["backup", "verify", file]] {
+        let (code, out, _) = run(home.path(), args);
+        assert!(code == 0 && out.contains("LEFT OUT") && out.contains("mind (a link"), "{out}");
+    }
+    let (_, out, _) = run(home.path(), &["doctor"]);
+    assert!(out.contains("blobs is a link, which no backup follows"), "{out}");
+    let (code, _, err) = run(home.path(), &["backup", "--only", "settings"]);
+    assert!(code == 1 && err.contains("timmy.toml (a link"), "{err}");
+}
+
+// shows: backup: a timmy.toml that grew too large while Timmy runs is named as left out
+#[test]
+fn settings_that_are_too_large_are_named_as_left_out() {
+    let home = home();
+    let server = Server::start(home.path());
+    std::fs::write(home.path().join("timmy.toml"), "# kelp\n".repeat(200_000)).expect("written");
+    let made = server.post("/api/backups", &serde_json::json!({}));
+    assert_eq!(made["left_out"][0], "timmy.toml (over 1024 KiB)", "{made}");
+    assert_eq!(server.terminate(), Some(0));
+}
+
+// shows: backup: one whose check did not come to its end is told as that, and not as one that would not restore
+#[test]
+fn a_check_that_did_not_come_to_its_end_is_told_as_that() {
+    let home = home();
+    let server = Server::start(home.path());
+    let backups = home.path().join("backups");
+    std::fs::create_dir(&backups).expect("made");
+    // Where the server would unpack it lies something that is no folder: then nothing can be said of the backup.
+    let taken = backups.join(format!(".work-drill-{}", server.pid()));
+    std::fs::write(&taken, "").expect("written");
+    let (code, out, err) = run(home.path(), &["backup"]);
+    assert!(code == 3 && out.contains("NOT CHECKED TO THE END") && !out.contains("WOULD NOT"), "{code} {out}{err}");
+    let listed = json(home.path(), &["backup", "list"]);
+    assert_eq!(listed["items"][0]["checked"], "not checked");
+    std::fs::remove_file(taken).expect("removed");
+    assert_eq!(json(home.path(), &["backup"])["checked"], "whole");
+    let listed = json(home.path(), &["backup", "list"]);
+    let words = |n: usize| listed["items"][n]["checked"].as_str().map(str::to_owned);
+    assert_eq!((words(0).as_deref(), words(1).as_deref()), (Some("whole"), Some("not checked")), "{listed}");
+    assert_eq!(server.terminate(), Some(0));
+}
+
+// shows: backup: looking at one unpacks it beside the backups, clears away when it is interrupted, and after a kill with the next look
+#[test]
+fn looking_at_a_backup_leaves_nothing() {
+    let (home, temporary) = (home(), home());
+    large(home.path(), 60_000);
+    let file = back_up(home.path());
+    let backups = home.path().join("backups");
+    let verify = || {
+        let mut command = timmy(home.path());
+        command.env("TMPDIR", temporary.path()).args(["backup", "verify"]).arg(&file);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let left = || -> Vec<String> {
+        let entries = std::fs::read_dir(&backups).expect("a folder").filter_map(Result::ok);
+        let names = entries.map(|e| e.file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.starts_with(".work-")).collect()
+    };
+    let mut cut = 0;
+    for signal in [rustix::process::Signal::INT, rustix::process::Signal::TERM, rustix::process::Signal::KILL] {
+        let before = left();
+        let mut child = verify().spawn().expect("runs");
+        while !left().iter().any(|name| !before.contains(name)) && child.try_wait().expect("looked").is_none() {
+            std::thread::yield_now();
+        }
+        // It may have ended already, when this machine is quick.
+        let _ = rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal);
+        let ended = child.wait().expect("ended");
+        if ended.success() {
+            continue;
+        }
+        cut += 1;
+        let expected = usize::from(signal == rustix::process::Signal::KILL);
+        assert_eq!((left().len(), ended.code()), (expected, (expected == 0).then_some(1)), "{signal:?}");
+    }
+    assert!(cut > 0, "every look was done before it could be cut off");
+    assert!(verify().status().expect("runs").success());
+    assert_eq!(left(), Vec::<String>::new(), "the next look clears away what a kill left");
+    assert_eq!(std::fs::read_dir(temporary.path()).expect("a folder").count(), 0, "nothing lay among what all may see");
+    // A home that is not there is not begun for it.
+    let absent = temporary.path().join("absent");
+    assert_eq!(run(&absent, &["backup", "verify", file.to_str().expect("text")]).0, 0);
+    assert!(!absent.exists());
 }

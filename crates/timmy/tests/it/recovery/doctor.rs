@@ -76,6 +76,50 @@ fn the_doctor_changes_no_file() {
     assert!(code == 0 && out.contains("chain whole"), "{out}");
 }
 
+// shows: cli: doctor names the newest backup that proved good, and says so where none did
+#[test]
+fn the_backup_that_is_named_proved_good() {
+    let home = home();
+    think(home.path(), "kelp");
+    let good = back_up(home.path());
+    let good = good.file_name().expect("a name").to_str().expect("text");
+    let of_backup = || items(home.path()).into_iter().find(|i| i["check"] == "backup").expect("a finding");
+    let told = of_backup();
+    assert!(told["verdict"] == "ok" && told["what"].as_str().is_some_and(|w| w.contains(good)), "{told}");
+    // Two newer ones, of which one failed and one was never checked.
+    let (failed, unchecked) = ("timmy-nightly-2098-01-01T0330Z.tar.gz", "timmy-nightly-2099-01-01T0330Z.tar.gz");
+    let backups = home.path().join("backups");
+    for name in [failed, unchecked] {
+        std::fs::write(backups.join(name), "half").expect("written");
+    }
+    let note = backups.join(timmy_core::backup::proof::NOTE);
+    let known: Value = serde_json::from_slice(&std::fs::read(&note).expect("a note")).expect("JSON");
+    let mut more = known.clone();
+    more[failed] = serde_json::json!({"bytes": 4, "whole": false});
+    std::fs::write(&note, more.to_string()).expect("written");
+    let told = of_backup();
+    let what = told["what"].as_str().expect("text");
+    assert!(told["verdict"] == "note" && what.contains(good) && what.contains(failed), "{told}");
+    let mut bytes = std::fs::read(home.path().join("timmy.db")).expect("read");
+    bytes[3] ^= 0x55;
+    std::fs::write(home.path().join("timmy.db"), bytes).expect("written");
+    let step = |home: &std::path::Path| {
+        let found = faults(home).into_iter().find(|f| f.0 == "database").expect("a fault");
+        (found.1, found.2)
+    };
+    let (what, named) = step(home.path());
+    assert_eq!(named, format!("timmy restore {good}"));
+    assert!(!what.contains("proved good"), "{what}");
+    // With none that proved good the newest that was not checked is named, with what is to be known of it.
+    std::fs::remove_file(backups.join(good)).expect("removed");
+    let (what, named) = step(home.path());
+    assert_eq!(named, format!("timmy restore {unchecked}"));
+    assert!(what.contains("no backup here proved good"), "{what}");
+    std::fs::remove_file(backups.join(unchecked)).expect("removed");
+    let (what, named) = step(home.path());
+    assert!(named.ends_with(failed) && what.contains("failed its check"), "{what}: {named}");
+}
+
 // shows: cli: doctor tells a missing model once, with one step
 #[test]
 fn a_missing_model_is_told_once() {

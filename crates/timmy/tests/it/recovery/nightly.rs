@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use timmy_core::backup::Proof;
+use timmy_core::backup::proof::NOTE;
 use timmy_core::settings::Settings;
 use timmy_domain::Event;
 use timmy_llm::Reflex;
@@ -101,16 +103,107 @@ async fn a_clock_that_was_wrong_does_not_stop_the_nights() {
 async fn a_backup_that_would_not_restore_is_told() {
     let mut engine = house();
     // A mind whose history lies elsewhere packs well, and would not come back.
-    let git = home(&engine).join("mind/.git");
-    std::fs::create_dir_all(git.join("objects/info")).expect("made");
-    std::fs::write(git.join("HEAD"), "ref: refs/heads/main\n").expect("written");
-    std::fs::write(git.join("config"), "[core]\n").expect("written");
-    std::fs::write(git.join("objects/info/alternates"), "/elsewhere\n").expect("written");
+    spoil(&engine, true);
     engine.run_only(&["backup"]);
     let failed = engine.advance_until("backup.drill_failed", 1, QUARTER).await;
     assert!(failed[0].event().sentence().contains("lies elsewhere"), "{}", failed[0].data);
     engine.wait_until(|| engine.app.ctx.reports.all().iter().any(|p| p.name == "backup" && p.troubled)).await;
     assert!(engine.app.backups.last_drill().await.expect("reads").is_some_and(|r| r.name == "backup.drill_failed"));
+    engine.stop().await;
+}
+
+/// Makes the mind one that packs well and would not come back, or takes that away again.
+fn spoil(engine: &Engine, bad: bool) {
+    let git = home(engine).join("mind/.git");
+    let alternates = git.join("objects/info/alternates");
+    if bad {
+        std::fs::create_dir_all(git.join("objects/info")).expect("made");
+        std::fs::write(git.join("HEAD"), "ref: refs/heads/main\n").expect("written");
+        std::fs::write(git.join("config"), "[core]\n").expect("written");
+        std::fs::create_dir_all(git.join("refs/heads")).expect("made");
+        std::fs::write(alternates, "/elsewhere\n").expect("written");
+    } else {
+        std::fs::remove_file(alternates).expect("removed");
+    }
+}
+
+async fn lying(engine: &Engine) -> Vec<(String, Proof)> {
+    engine.app.backups.list().await.expect("lists").into_iter().map(|l| (l.file, l.proof)).collect()
+}
+
+// shows: backup: nights whose backups would not restore push out none that proved good, and do not fill the disk
+#[tokio::test(flavor = "multi_thread")]
+async fn failed_nights_push_out_none_that_proved_good() {
+    let mut settings = Settings::default();
+    (settings.backup.keep_daily, settings.backup.keep_weekly) = (1, 0);
+    let providers = || -> Vec<Arc<dyn timmy_llm::Provider>> { vec![Arc::new(Reflex::new("a-model"))] };
+    let mut engine = engine(providers(), settings.clone());
+    engine.run_only(&["backup"]);
+    engine.advance_until("backup.drilled", 1, QUARTER).await;
+    let good = lying(&engine).await;
+    assert_eq!(good.len(), 1);
+    spoil(&engine, true);
+    for night in 1..=3 {
+        engine.advance_until("backup.drill_failed", night, QUARTER).await;
+    }
+    engine.stop().await;
+    // What is known of them survives a restart.
+    let mut engine = engine.reopen(providers(), settings);
+    engine.run_only(&["backup"]);
+    for night in 4..=5 {
+        engine.advance_until("backup.drill_failed", night, QUARTER).await;
+    }
+    let cleared = |files: usize| {
+        let folder = home(&engine).join("backups");
+        move || std::fs::read_dir(&folder).expect("a folder").count() == files + 1
+    };
+    engine.wait_until(cleared(3)).await;
+    let there = lying(&engine).await;
+    assert_eq!(there.iter().map(|l| l.1).collect::<Vec<_>>(), [Proof::Failed, Proof::Failed, Proof::Proven]);
+    assert_eq!(there[2].0, good[0].0);
+    assert_eq!(engine.events("backup.drilled").await.len(), 1, "nothing that is known is checked again");
+    // Once one proves good again, it takes the place of the good one.
+    spoil(&engine, false);
+    engine.advance_until("backup.drilled", 2, QUARTER).await;
+    engine.wait_until(cleared(3)).await;
+    let there = lying(&engine).await;
+    assert_eq!(there.iter().map(|l| l.1).collect::<Vec<_>>(), [Proof::Proven, Proof::Failed, Proof::Failed]);
+    engine.stop().await;
+}
+
+// shows: backup: a check that was cut off says nothing of the backup, and is made up for with its event
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_that_was_cut_off_is_made_up_for() {
+    let mut engine = house();
+    engine.run_only(&["backup"]);
+    let made = engine.advance_until("backup.made", 1, QUARTER).await[0].clone();
+    engine.wait_for("backup.drilled", 1).await;
+    engine.stop().await;
+    let mut engine = engine.reopen(vec![Arc::new(Reflex::new("a-model"))], Settings::default());
+    // As if Timmy had been stopped before it was known.
+    std::fs::remove_file(home(&engine).join("backups").join(NOTE)).expect("removed");
+    let list = engine.app.backups.list().await.expect("lists");
+    assert_eq!(list[0].proof, Proof::Unproven);
+    {
+        let checking = engine.app.backups.check(&list[0]);
+        tokio::select! {
+            biased;
+            done = checking => panic!("it was not cut off: {done:?}"),
+            () = std::future::ready(()) => {}
+        }
+    }
+    engine.wait_until(|| engine.app.backups.making().is_none()).await;
+    assert_eq!(engine.app.backups.list().await.expect("lists")[0].proof, Proof::Unproven, "neither whole nor bad");
+    assert_eq!(engine.events("backup.*").await.len(), 2, "and nothing is told");
+    // Not at once after the start: the owner comes first.
+    engine.run_only(&["backup"]);
+    engine.wait_until(|| engine.app.ctx.reports.all().iter().any(|p| p.name == "backup")).await;
+    assert_eq!(engine.events("backup.drilled").await.len(), 1);
+    let drilled = engine.advance_until("backup.drilled", 2, Duration::from_secs(61)).await;
+    assert_eq!(drilled[1].cause, Some(made.seq));
+    assert_eq!(engine.events("backup.made").await.len(), 1, "it is checked, and not made once more");
+    engine.wait_until(|| home(&engine).join("backups").join(NOTE).exists()).await;
+    assert_eq!(engine.app.backups.list().await.expect("lists")[0].proof, Proof::Proven);
     engine.stop().await;
 }
 

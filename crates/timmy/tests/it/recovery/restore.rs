@@ -78,6 +78,24 @@ fn a_restore_keeps_what_was_there_and_tells_it() {
     assert!(faults(home.path()).is_empty());
 }
 
+// shows: backup: after a restore the password is the one of that time, and the command says so
+#[test]
+fn the_password_is_the_one_of_that_time() {
+    let home = home();
+    let mut setting = timmy(home.path()).args(["password", "set"]).stdin(Stdio::piped()).spawn().expect("runs");
+    let mut typed = setting.stdin.take().expect("an input");
+    std::io::Write::write_all(&mut typed, b"a password of that time\n").expect("typed");
+    drop(typed);
+    assert!(setting.wait().expect("ended").success());
+    let file = back_up(home.path());
+    assert_eq!(run(home.path(), &["password", "remove"]).0, 0);
+    let set = json(home.path(), &["password", "status"])["set"].clone();
+    assert_eq!(set, false);
+    let (code, out, err) = run(home.path(), &["restore", file.to_str().expect("text"), "--yes"]);
+    assert!(code == 0 && out.contains("The password is the one of that time"), "{out}{err}");
+    assert_eq!(json(home.path(), &["password", "status"])["set"], true);
+}
+
 /// What the home is: the old one, or the new one. Anything else fails.
 fn which(home: &Path) -> &'static str {
     let (code, out, err) = run(home, &["events", "verify"]);

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use timmy_domain::event::{SystemCrashed, SystemStarted, SystemStopping};
-use timmy_domain::{NewEvent, Problem, Secret, Seq};
+use timmy_domain::{NewEvent, Problem, Secret};
 use timmy_llm::Cascade;
-use timmy_store::Store;
+use timmy_store::{Store, StoreError};
 use timmy_tools::mcp::Hub;
 use timmy_tools::readings::Readings;
 use tokio_util::sync::CancellationToken;
@@ -51,6 +52,8 @@ use crate::{reactor, reconcile, toolservers};
 
 /// The store's key that stands while a server runs, to tell a stop from a crash.
 pub(crate) const RUNNING_KEY: &str = "system.running";
+/// How often a start that found no room on the disk is written down again, in seconds.
+const STARTED_AGAIN_SECONDS: u64 = 5;
 
 /// What an engine is made of.
 pub struct Parts {
@@ -198,18 +201,17 @@ impl App {
     ///
     /// # Errors
     /// When the store cannot write.
-    pub async fn tell_started(&self, version: &str, address: &str) -> Result<Seq, Fault> {
+    pub async fn tell_started(&self, version: &str, address: &str) -> Result<(), Fault> {
         let sandbox = Some(timmy_tools::sandbox::fence().await.tier.name().to_owned());
         let body = SystemStarted { version: version.to_owned(), address: address.to_owned(), sandbox };
-        let told = self.ctx.store.write(move |tx| {
-            if tx.state(RUNNING_KEY)?.is_some() {
-                let last_seq = tx.last_seq()?;
-                tx.append(NewEvent::new("system", SystemCrashed { last_seq }))?;
+        match started(&self.ctx, body.clone()).await {
+            Err(StoreError::DiskFull) => {
+                tracing::error!("the disk is full: Timmy shows what he has, and stores nothing until there is room");
+                drop(tokio::spawn(started_later(self.ctx.clone(), body)));
+                Ok(())
             }
-            tx.set_state(RUNNING_KEY, "yes")?;
-            tx.append(NewEvent::new("system", body))
-        });
-        Ok(told.await?)
+            told => Ok(told?),
+        }
     }
 
     /// Tells that the server stops.
@@ -243,5 +245,36 @@ impl App {
             turns: self.talk.turns.count(),
             waiting: status::waiting(&asked, &due, &messages, &folders),
         }))
+    }
+}
+
+/// Writes down that the server started, and that the last run ended without saying so.
+async fn started(ctx: &Ctx, body: SystemStarted) -> Result<(), StoreError> {
+    let told = ctx.store.write(move |tx| {
+        if tx.state(RUNNING_KEY)?.is_some() {
+            let last_seq = tx.last_seq()?;
+            tx.append(NewEvent::new("system", SystemCrashed { last_seq }))?;
+        }
+        tx.set_state(RUNNING_KEY, "yes")?;
+        tx.append(NewEvent::new("system", body)).map(|_| ())
+    });
+    told.await
+}
+
+/// The same as soon as there is room.
+async fn started_later(ctx: Ctx, body: SystemStarted) {
+    loop {
+        tokio::select! {
+            () = ctx.stop.cancelled() => return,
+            () = ctx.sleep(Duration::from_secs(STARTED_AGAIN_SECONDS)) => {}
+        }
+        match started(&ctx, body.clone()).await {
+            Err(StoreError::DiskFull) => {}
+            Ok(()) => return,
+            Err(error) => {
+                tracing::error!(%error, "the start could not be written to the log");
+                return;
+            }
+        }
     }
 }

@@ -76,14 +76,10 @@ pub async fn run(global: &Global, args: Args) -> Result<ExitCode> {
     let stop = app.ctx.stop.clone();
     let serving =
         tokio::spawn(timmy_web::serve(listener, web_parts(&app, &config, global, &args, address), stop.clone()));
+    // First, for on a full disk it takes the room that the one of the last run gave back.
+    leave_run(home, address, &token)?;
     // Told before the address is printed, so that whoever reads it finds the start in the log.
     app.tell_started(wire::VERSION, &address.to_string()).await?;
-    home.leave_run(&Run {
-        address: address.to_string(),
-        token: token.expose().to_owned(),
-        pid: std::process::id(),
-        version: wire::VERSION.to_owned(),
-    })?;
     greet(global, &app, address);
     let engine = tokio::spawn(app.run());
     let reason = tokio::select! {
@@ -194,4 +190,19 @@ impl Told {
             _ = self.interrupt.recv() => "SIGINT",
         }
     }
+}
+
+/// Says where the server is, for the command line. On a full disk it serves without that.
+fn leave_run(home: &Home, address: SocketAddr, token: &Secret) -> Result<()> {
+    let (address, token) = (address.to_string(), token.expose().to_owned());
+    let left = home.leave_run(&Run { address, token, pid: std::process::id(), version: wire::VERSION.to_owned() });
+    let Err(error) = left else { return Ok(()) };
+    let full = error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::StorageFull);
+    if !full {
+        return Err(error);
+    }
+    say::aside(
+        "the disk is full, so the command line will not find this server; make room and start it again for that",
+    );
+    Ok(())
 }

@@ -7,6 +7,7 @@ mod clock;
 mod damage;
 pub mod disk;
 mod doctor;
+mod full_start;
 mod mind;
 mod nightly;
 mod restore;

@@ -142,6 +142,30 @@ journey("pause the live log", {}, async (visitor, house) => {
   await page.getByText(made).first().waitFor();
 });
 
+// shows: dashboard: when more came while the live log was paused than are shown at once, the list says so where they are missing
+journey("more came while the live log was paused", {}, async (visitor, house) => {
+  const { page } = visitor;
+  await house.api("POST", "/thinking/api/inject", { content: "before the pause" });
+  await visitor.go("/swarm/events?q=type:timmy.thought");
+  await visitor.live();
+  const rows = page.locator("#events tr[data-seq]");
+  const last = Number(await rows.first().getAttribute("data-seq"));
+  await page.keyboard.press("p");
+  await page.locator("#liveword", { hasText: "Paused" }).waitFor();
+  for (let n = 0; n < 55; n += 1) await house.api("POST", "/thinking/api/inject", { content: `while paused ${n}` });
+  await page.locator("#liveword", { hasText: /Paused \(\d+\)/ }).waitFor();
+  await page.keyboard.press("p");
+  const between = page.locator("#events tr[data-between] a");
+  await between.waitFor();
+  const above = await page.locator("#events tr:has(+ tr[data-between])").getAttribute("data-seq");
+  const below = await page.locator("#events tr[data-between] + tr").getAttribute("data-seq");
+  assert.ok(Number(above) > last + 1 && Number(below) <= last, `${above} ${below} ${last}`);
+  await visitor.picture("live-between");
+  await between.click();
+  await page.waitForURL(new RegExp(`before=${above}`));
+  assert.ok(Number(await rows.first().getAttribute("data-seq")) < Number(above));
+});
+
 // shows: dashboard: what fits the filter is taken along as a file
 journey("export events", {}, async (visitor) => {
   const { page } = visitor;

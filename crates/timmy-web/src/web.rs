@@ -90,7 +90,7 @@ pub struct Inside {
     /// What keys without a bound have asked of the models, until it is written down.
     pub spending: Tally,
     /// Held while the whole chain is verified: once at a time.
-    pub verifying: tokio::sync::Mutex<()>,
+    pub verifying: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl std::ops::Deref for Web {
@@ -126,7 +126,7 @@ impl Web {
             exports: Arc::new(Semaphore::new(EXPORTS_MAX)),
             gateway: Arc::new(Semaphore::new(CALLS_MAX)),
             spending: Tally::default(),
-            verifying: tokio::sync::Mutex::new(()),
+            verifying: Arc::default(),
         }))
     }
 

@@ -116,6 +116,8 @@
   };
   const pill = slot => $(`[data-pill="${slot.id}"]`);
   const release = slot => {
+    /* More waited than are shown: the list begins anew, and says where the others are. */
+    if (slot.dataset.over) { delete slot.dataset.over; slot.replaceChildren(); held_(slot).replaceChildren(); ring(slot); }
     place(slot, held_(slot), true);
     held_(slot).replaceChildren();
     const button = pill(slot);
@@ -131,6 +133,8 @@
     if (!rows.length) return;
     const noun = slot.dataset.noun || "row";
     place(held_(slot), part, false);
+    const much = $$("[data-seq]", held_(slot)).slice(ROWS_MAX);
+    if (much.length) { slot.dataset.over = "1"; for (const old of much) old.remove(); }
     announce(noun, rows.length);
     if (scrollY < 8 && !slot.matches(":hover") && !busy(slot)) { release(slot); return; }
     const n = $$("[data-seq]", held_(slot)).length, button = pill(slot);

@@ -1,10 +1,13 @@
 //! The log for programs.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use timmy_domain::{Record, Seq};
-use timmy_store::EVENTS_LIMIT_MAX;
+use timmy_store::{EVENTS_LIMIT_MAX, StoreError};
+use tokio::sync::Mutex;
 
 use super::json as answer;
 use crate::ask::{Asked, Named, list, switch};
@@ -82,10 +85,23 @@ pub async fn event(State(web): State<Web>, _: Visit, name: Named, Asked(along): 
     Ok(answer(&envelope))
 }
 
+/// Does `work` when no other is being done, and to its end: a caller that goes away makes no room for another one.
+async fn alone<T: Send + 'static>(
+    turn: &Arc<Mutex<()>>,
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    let turn = Arc::clone(turn).lock_owned().await;
+    let done = tokio::spawn(async move {
+        let _turn = turn;
+        work.await
+    });
+    done.await.unwrap_or_else(|error| Err(StoreError::Panicked { message: error.to_string() }))
+}
+
 /// `GET /api/events/verify`: the whole hash chain, and the first event that does not fit into it.
 pub async fn verify(State(web): State<Web>, _: Visit) -> Answer {
-    let _one_at_a_time = web.verifying.lock().await;
-    let report = web.app.ctx.store.verify_chain(1).await?;
+    let store = web.app.ctx.store.clone();
+    let report = alone(&web.verifying, async move { store.verify_chain(1).await }).await?;
     let first_bad = report.bad.as_ref().map(|bad| json!({"seq": bad.seq, "why": bad.finding}));
     let keys: Vec<Value> = report.keys.iter().map(|(id, since)| json!({"id": id, "since": since})).collect();
     Ok(answer(&json!({
@@ -97,4 +113,33 @@ pub async fn verify(State(web): State<Web>, _: Visit) -> Answer {
         "last_seq": report.last_seq,
         "first_bad": first_bad,
     })))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    // shows: api: callers who hang up while the log is verified begin no second walk through it
+    #[tokio::test]
+    async fn whoever_hangs_up_makes_no_room_for_another_walk() {
+        let (turn, walks, most) = (Arc::default(), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let walk = || {
+            let (walks, most) = (Arc::clone(&walks), Arc::clone(&most));
+            async move {
+                most.fetch_max(walks.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                Ok(walks.fetch_sub(1, Ordering::SeqCst))
+            }
+        };
+        for _ in 0..9 {
+            let hung_up = tokio::time::timeout(Duration::from_millis(5), alone(&turn, walk())).await;
+            assert!(hung_up.is_err());
+        }
+        assert_eq!(walks.load(Ordering::SeqCst), 1, "the first one goes on to its end");
+        assert_eq!(alone(&turn, walk()).await, Ok(1));
+        assert_eq!((walks.load(Ordering::SeqCst), most.load(Ordering::SeqCst)), (0, 1));
+    }
 }

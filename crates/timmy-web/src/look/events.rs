@@ -77,6 +77,8 @@ impl EventRow {
 pub struct EventRowsPart {
     /// The events after that one, newest first.
     pub rows: Vec<EventRow>,
+    /// The page that goes on where these rows end, when more came than fit here.
+    pub between: Option<String>,
 }
 
 /// One row alone.

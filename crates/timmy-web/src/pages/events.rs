@@ -263,12 +263,17 @@ fn cli(filter: &EventFilter) -> String {
     format!("timmy events query --filter '{}'", filter.to_string().replace('\'', "'\\''"))
 }
 
-/// `GET /swarm/events/rows`: the events after one, newest first.
+/// `GET /swarm/events/rows`: the newest events after one, newest first, and where to find the others.
 pub async fn rows(State(web): State<Web>, _: Visit, Asked(narrow): Asked<Narrow>) -> Answer {
     let (after, clock) = (narrow.window().after()?.unwrap_or(0), web.clock());
     let mut query: EventQuery = narrow.wanted(&clock)?;
+    let filter = narrow.filter(&clock).map(|filter| query_text(&filter)).unwrap_or_default();
     query.after = Some(query.after.unwrap_or(0).max(after));
-    (query.limit, query.newest_first) = (PAGE_EVENTS, true);
-    let records = web.app.ctx.store.read(move |r| r.events(&query)).await?;
-    page(&EventRowsPart { rows: records.iter().map(|record| EventRow::of(record, &clock)).collect() })
+    (query.limit, query.newest_first) = (PAGE_EVENTS + 1, true);
+    let mut records = web.app.ctx.store.read(move |r| r.events(&query)).await?;
+    let more = records.len() > PAGE_EVENTS;
+    records.truncate(PAGE_EVENTS);
+    let oldest = records.last().map(|record| record.seq).filter(|_| more);
+    let between = oldest.map(|seq| with(&filter, &format!("before={seq}")));
+    page(&EventRowsPart { rows: records.iter().map(|record| EventRow::of(record, &clock)).collect(), between })
 }

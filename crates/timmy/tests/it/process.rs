@@ -1,8 +1,47 @@
 //! The server as a process: start, stop, home, and what a hanging model must not do.
 
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Server, home, run};
+use crate::support::{Server, home, run, timmy};
+
+/// File handles the shell leaves to the server at its start.
+const HANDLES_SCARCE: u64 = 256;
+/// File handles the server asks for, as `src/handles.rs` has it.
+const HANDLES_WANTED: u64 = 65_536;
+
+/// The soft and the hard limit of file handles of the process `pid`, as the kernel tells them.
+fn handles(pid: u32) -> (u64, u64) {
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).expect("readable");
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).expect("a line");
+    let mut told =
+        line.split_whitespace().map(|n| if n == "unlimited" { u64::MAX } else { n.parse().expect("digits") });
+    (told.next().expect("a soft limit"), told.next().expect("a hard limit"))
+}
+
+// shows: process: a server that is started with few file handles raises its soft limit as far as the hard one lets, and leaves that as it is
+#[test]
+fn a_server_that_is_given_few_file_handles_takes_more() {
+    let home = home();
+    let plain = timmy(home.path());
+    let scarce = |last: &str| {
+        let mut command = Command::new("/bin/sh");
+        command.env_clear().envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.arg("-c").arg(format!("ulimit -S -n {HANDLES_SCARCE} && {last}")).arg(plain.get_program());
+        command.args(plain.get_args());
+        command
+    };
+    let told = scarce("ulimit -S -n").output().expect("a shell").stdout;
+    assert_eq!(String::from_utf8_lossy(&told).trim(), HANDLES_SCARCE.to_string(), "the shell does lower it");
+    let mut command = scarce("exec \"$0\" \"$@\"");
+    command.args(["serve", "--port", "0"]).env("TIMMY__CASCADE__PROVIDERS", "scripted");
+    let server = Server::of(command, Stdio::inherit(), |_| home.path().to_owned());
+    let (soft, hard) = handles(server.pid());
+    assert_eq!(hard, handles(std::process::id()).1, "the hard limit stays");
+    assert!(soft > HANDLES_SCARCE, "{soft} of {hard}");
+    assert_eq!(soft, hard.min(HANDLES_WANTED));
+    assert_eq!(server.terminate(), Some(0));
+}
 
 // shows: process: SIGTERM drains and exits 0; the end is in the log; run.json is gone
 #[test]

@@ -10,8 +10,10 @@ mod invoke;
 mod keys;
 mod listening;
 mod passwords;
+mod poison;
 mod scripts;
 mod sessions;
+mod strangers;
 mod words;
 
 use crate::support::Server;

@@ -1,13 +1,24 @@
 //! Guessing at the door.
 
+use std::sync::mpsc;
+
+use timmy_core::trust::access::HASHING_MAX;
+use timmy_testkit::spoil;
+
 use super::raw::Raw;
 use super::{FORM, QUIET};
-use crate::support::{Server, home};
+use crate::support::{PATIENCE, Server, home};
+use crate::web::session;
 
 /// Guesses that are made.
 const GUESSES: usize = 10_000;
 /// Guesses sent before their answers are read.
 const AT_ONCE: usize = 50;
+
+/// Logins that come while others are being checked.
+const CROWD: usize = 6;
+/// Times everything is asked for while passwords are being checked.
+const ROUNDS: usize = 5;
 
 /// Passwords from the loopback, each with other headers that claim to be somebody known or somewhere else.
 fn guess(server: &Server, n: usize) -> String {
@@ -78,4 +89,44 @@ fn case_4_guesses_side_by_side_are_counted_too() {
     });
     assert!(statuses.iter().all(|status| matches!(status, 401 | 429)), "{statuses:?}");
     assert!(statuses.iter().filter(|status| **status == 401).count() <= 10, "{statuses:?}");
+}
+
+// shows: login: while passwords are being checked, /health and the pages of whoever is in answer long before the logins do: hashing has threads of its own (4)
+#[test]
+fn case_4_what_is_served_does_not_wait_for_a_password_to_be_checked() {
+    let home = home();
+    let server = Server::start_with(home.path(), &QUIET);
+    server.ask("PUT", "/api/login/password", Some(&serde_json::json!({"password": "a long enough one"})));
+    // A hundred times the passes: one check takes seconds instead of milliseconds, so that the order tells.
+    let dear = "value = replace(value, ',t=2,', ',t=200,')";
+    spoil(home.path(), "state", dear, "key = 'login.password' AND value LIKE '%,t=2,%'");
+    let (cookie, _) = session(&server);
+    let (tell, told) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for n in 0..CROWD {
+            let (tell, server) = (tell.clone(), &server);
+            scope.spawn(move || {
+                let answer = server.request("POST", "/login", &[FORM], Some(&format!("password=wrong+but+long+{n}")));
+                tell.send(answer).expect("somebody listens");
+            });
+        }
+        let next = || told.recv_timeout(PATIENCE).expect("an answer");
+        for _ in HASHING_MAX..CROWD {
+            let (status, body) = next();
+            assert!(status == 429 && body.contains("being checked already"), "{status}: {body}");
+        }
+        let mut served = 0;
+        for _ in 0..ROUNDS {
+            assert_eq!(server.request("GET", "/health", &[], None).0, 200);
+            for page in ["/", "/thinking", "/settings"] {
+                let headers = [("Cookie", cookie.as_str()), ("Accept", "text/html")];
+                assert_eq!(server.request("GET", page, &headers, None).0, 200, "{page}");
+            }
+            served += 4;
+        }
+        assert_eq!(told.try_recv().err(), Some(mpsc::TryRecvError::Empty), "{served} answers came before any login's");
+        for _ in 0..HASHING_MAX {
+            assert_eq!(next().0, 401, "looked at, and wrong");
+        }
+    });
 }

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::door::Door;
 use crate::{say, wire};
 
+mod clock;
 mod database;
 mod grants;
 mod home;

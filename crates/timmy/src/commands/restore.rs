@@ -94,7 +94,7 @@ async fn replace(global: &Global, prepared: Prepared, yes: bool) -> Result<ExitC
         let areas = safe(&manifest.areas.join(", "), 100);
         bail!("{} holds only {areas}; bring it in with --only {areas}", prepared.file());
     }
-    if !yes && !agreed(&prepared, global.home.exists())? {
+    if !yes && !agreed(&prepared, global.home.exists()).await? {
         bail!("nothing was changed");
     }
     let home = &global.home;
@@ -135,7 +135,7 @@ async fn replace(global: &Global, prepared: Prepared, yes: bool) -> Result<ExitC
 }
 
 /// Asks a person; a script says --yes.
-fn agreed(prepared: &Prepared, replaces: bool) -> Result<bool> {
+async fn agreed(prepared: &Prepared, replaces: bool) -> Result<bool> {
     if !std::io::stdin().is_terminal() {
         return Err(
             Usage("restoring puts the backup in place of the home; add --yes when that is what you want").into()
@@ -143,16 +143,26 @@ fn agreed(prepared: &Prepared, replaces: bool) -> Result<bool> {
     }
     let manifest = &prepared.checked.manifest;
     let what = if replaces { "It takes the place of the present home, which is moved aside." } else { "" };
-    let mut out = std::io::stderr().lock();
+    let mut interrupt = signal(SignalKind::interrupt())?;
     write!(
-        out,
+        std::io::stderr(),
         "The backup was made {} UTC and goes up to event {}. {what} Go on? [y/N] ",
         when(&manifest.created_at.to_string()),
         manifest.last_seq
     )?;
-    out.flush()?;
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer)?;
+    std::io::stderr().flush()?;
+    let reading = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        std::io::stdin().lock().read_line(&mut answer).map(|_| answer)
+    });
+    // Since the check before, Ctrl-C no longer ends the process by itself.
+    let answer = tokio::select! {
+        answer = reading => answer??,
+        _ = interrupt.recv() => {
+            clear_line();
+            return Ok(false);
+        }
+    };
     Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
 }
 

@@ -5,10 +5,10 @@ use std::path::Path;
 use timmy_core::backup::WorkFolder;
 use timmy_domain::Problem;
 use timmy_domain::text::plural;
-use timmy_store::{Still, StoreError};
+use timmy_store::{EventQuery, Still, StoreError};
 
 use super::home::{Named, newest};
-use super::{Finding, house};
+use super::{Finding, clock, house};
 use crate::commands::backup::scratch;
 use crate::home::Home;
 
@@ -54,6 +54,10 @@ pub(super) fn look(home: &Home, findings: &mut Vec<Finding>) {
         }
         Err(error) => finding(home, &error),
     });
+    let newest = EventQuery { limit: 1, newest_first: true, ..EventQuery::default() };
+    if let Ok(events) = still.read(|r| r.events(&newest)) {
+        findings.extend(events.first().and_then(|event| clock::look(event.at)));
+    }
     if let Ok(folders) = still.read(|r| r.folders()) {
         findings.extend(folders.iter().map(|f| house::folder(&f.path, &unreadable(&f.path, &f.error))));
     }

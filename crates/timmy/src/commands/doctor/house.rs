@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Finding, grants, models, sandbox, servers};
+use super::{Finding, clock, grants, models, sandbox, servers};
 use crate::commands::{safe, text};
 use crate::door::Door;
 
@@ -15,6 +15,9 @@ pub(super) async fn ask(door: Door, findings: &mut Vec<Finding>) {
     match door.get("/api/events/verify").await {
         Ok(report) => findings.push(chain(&report)),
         Err(error) => findings.push(Finding::fault("database", format!("{error:#}"), STOP)),
+    }
+    if let Ok(events) = door.get("/api/events?newest=true&limit=1").await {
+        findings.extend(clock::of_answer(&events));
     }
     match door.get("/api/health?probe=true").await {
         Ok(health) => health_findings(&health, findings),

@@ -1,7 +1,8 @@
 //! Restoring: refused while a server runs, cut off anywhere, and never losing what was there.
 
+use std::io::{Read, Write};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use super::{back_up, everything, faults, think, thoughts};
 use crate::support::{Server, home, json, run, timmy};
@@ -196,4 +197,40 @@ fn a_restore_that_was_begun_is_finished_by_the_next_start() {
     assert_eq!(server.terminate(), Some(0));
     assert_eq!(which(home.path()), "new");
     assert!(faults(home.path()).is_empty());
+}
+
+// shows: backup: Ctrl-C where a restore asks whether to go on ends it, and nothing is changed
+#[test]
+fn an_interrupt_at_the_question_ends_the_restore() {
+    let home = home();
+    think(home.path(), "kelp");
+    let file = back_up(home.path());
+    let before = std::fs::metadata(home.path().join("timmy.db")).expect("it is there").modified().expect("a time");
+    let command = format!(
+        "{} --home {} restore {}",
+        timmy(home.path()).get_program().display(),
+        home.path().display(),
+        file.display()
+    );
+    let mut terminal = Command::new("script");
+    terminal.args(["-qec", &command, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let Ok(mut terminal) = terminal.spawn() else {
+        let _ =
+            writeln!(std::io::stdout(), "skipped, not shown: the program `script`, which makes a terminal, is missing");
+        return;
+    };
+    let mut said = String::new();
+    let mut out = terminal.stdout.take().expect("piped");
+    let mut piece = [0; 512];
+    while !said.contains("[y/N]") {
+        let read = out.read(&mut piece).expect("its words");
+        assert!(read > 0, "it ended before it asked: {said}");
+        said.push_str(&String::from_utf8_lossy(&piece[..read]));
+    }
+    terminal.stdin.as_mut().expect("piped").write_all(b"\x03").expect("the key is pressed");
+    out.read_to_string(&mut said).expect("its words");
+    assert_eq!(terminal.wait().expect("it ends").code(), Some(1), "{said}");
+    assert!(said.contains("nothing was changed"), "{said}");
+    let after = std::fs::metadata(home.path().join("timmy.db")).expect("it is there").modified().expect("a time");
+    assert_eq!(after, before);
 }

@@ -271,6 +271,7 @@ fn changes_of_the_rest() -> Vec<Change> {
     let text = quoted;
     vec![
         ("custom_models", format!("name = {}, path = {}", text("f-model"), text("f-path")), "name = 'worse'"),
+        // The next look at the folder may take it away before a page is drawn, so it need not stand on one.
         ("watched_folders", format!("error = {}", text("f-folder-error")), "1"),
         (
             "event_log",

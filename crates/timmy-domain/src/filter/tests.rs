@@ -124,12 +124,17 @@ fn a_text() -> impl Strategy<Value = String> {
         "\\PC{1,20}",
         any::<String>().prop_filter("bounded", |s| !s.is_empty() && s.chars().count() <= 60)
     ]
-    // The separators of lines and paragraphs are no control characters, and cannot be seen either.
-    .prop_filter("seen", |s| !s.contains(crate::text::is_harmful))
+    .prop_filter("seen", can_be_seen)
+}
+
+/// Whether nothing in it reads as a space: the separators of lines and paragraphs are no control characters, and
+/// cannot be seen either.
+fn can_be_seen(s: &String) -> bool {
+    !s.contains(crate::text::is_harmful)
 }
 
 fn a_name() -> impl Strategy<Value = String> {
-    prop_oneof!["[a-z0-9_-]{1,20}", "\\PC{1,20}"]
+    prop_oneof!["[a-z0-9_-]{1,20}", "\\PC{1,20}"].prop_filter("seen", can_be_seen)
 }
 
 fn a_pattern() -> impl Strategy<Value = Pattern> {

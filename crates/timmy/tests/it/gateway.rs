@@ -341,7 +341,12 @@ fn what_cannot_be_read_is_refused_as_clients_expect() {
 #[test]
 fn going_away_stops_the_model() {
     let home = home();
-    let variables = [("TIMMY__CASCADE__PROVIDERS", "scripted,reflex"), ("TIMMY__SCRIPTED__CHUNK_MS", "60000")];
+    let variables = [
+        ("TIMMY__CASCADE__PROVIDERS", "scripted,reflex"),
+        ("TIMMY__SCRIPTED__CHUNK_MS", "60000"),
+        // A thought would be a call under way that nobody stops.
+        ("TIMMY__THINKING__ENABLED", "false"),
+    ];
     let server = Server::start_with(home.path(), &variables);
     let mut wanted = chat("auto");
     wanted["stream"] = json!(true);

@@ -9,9 +9,13 @@ use serde_json::{Value, json};
 use super::{backend, backend_that, broken, chat, configured, events, sent, streamed, under_way, word};
 use crate::support::{Server, home, json as cli};
 
-/// A provider whose first word comes at once and whose second one comes after the test: "Scripted ", 3 tokens.
-const SLOW: [(&str, &str); 2] =
-    [("TIMMY__CASCADE__PROVIDERS", "scripted,reflex"), ("TIMMY__SCRIPTED__CHUNK_MS", "60000")];
+/// A provider whose first word comes at once and whose second one comes after the test: "Scripted ", 3 tokens. Nobody
+/// thinks meanwhile, which would be a call under way that nobody hangs up.
+const SLOW: [(&str, &str); 3] = [
+    ("TIMMY__CASCADE__PROVIDERS", "scripted,reflex"),
+    ("TIMMY__SCRIPTED__CHUNK_MS", "60000"),
+    ("TIMMY__THINKING__ENABLED", "false"),
+];
 /// The provider of [`configured`].
 const HOUSE: [(&str, &str); 1] = [("TIMMY__CASCADE__PROVIDERS", "house,reflex")];
 

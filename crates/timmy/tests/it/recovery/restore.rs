@@ -207,13 +207,15 @@ fn an_interrupt_at_the_question_ends_the_restore() {
     let file = back_up(home.path());
     let before = std::fs::metadata(home.path().join("timmy.db")).expect("it is there").modified().expect("a time");
     let command = format!(
-        "{} --home {} restore {}",
+        "exec {} --home {} restore {}",
         timmy(home.path()).get_program().display(),
         home.path().display(),
         file.display()
     );
     let mut terminal = Command::new("script");
-    terminal.args(["-qec", &command, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    // One shell whatever the environment names: some stay in front of what they start and end by the key themselves.
+    terminal.env("SHELL", "/bin/sh").args(["-qec", &command, "/dev/null"]);
+    terminal.stdin(Stdio::piped()).stdout(Stdio::piped());
     let Ok(mut terminal) = terminal.spawn() else {
         let _ =
             writeln!(std::io::stdout(), "skipped, not shown: the program `script`, which makes a terminal, is missing");

@@ -153,6 +153,7 @@ fn at_a_terminal_the_password_is_not_shown() {
     }
     let out = home.path().join("typescript");
     let child = std::process::Command::new("script")
+        .env("SHELL", "/bin/sh")
         .args(["-qefc", &command])
         .arg(&out)
         .stdin(Stdio::piped())

@@ -124,17 +124,17 @@ fn a_text() -> impl Strategy<Value = String> {
         "\\PC{1,20}",
         any::<String>().prop_filter("bounded", |s| !s.is_empty() && s.chars().count() <= 60)
     ]
-    .prop_filter("seen", can_be_seen)
+    .prop_filter("seen", |s| can_be_seen(s))
 }
 
 /// Whether nothing in it reads as a space: the separators of lines and paragraphs are no control characters, and
 /// cannot be seen either.
-fn can_be_seen(s: &String) -> bool {
+fn can_be_seen(s: &str) -> bool {
     !s.contains(crate::text::is_harmful)
 }
 
 fn a_name() -> impl Strategy<Value = String> {
-    prop_oneof!["[a-z0-9_-]{1,20}", "\\PC{1,20}"].prop_filter("seen", can_be_seen)
+    prop_oneof!["[a-z0-9_-]{1,20}", "\\PC{1,20}"].prop_filter("seen", |s| can_be_seen(s))
 }
 
 fn a_pattern() -> impl Strategy<Value = Pattern> {

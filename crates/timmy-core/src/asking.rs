@@ -8,12 +8,26 @@ use crate::ctx::Ctx;
 use crate::telemetry::{Kind, Live, Value};
 
 impl Ctx {
-    /// Asks the cascade, as [`Cascade::complete`](timmy_llm::Cascade::complete) does; `purpose` is a word of the
-    /// house that says what for.
+    /// Asks the cascade for Timmy, as [`Cascade::complete`](timmy_llm::Cascade::complete) does; `purpose` is a word of
+    /// the house that says what for. The word of a role of the register asks the model that has it.
     ///
     /// # Errors
     /// The reason of each provider that was asked.
     pub async fn ask(&self, purpose: &'static str, request: &ChatRequest, call: &Call) -> Result<Answer, CascadeError> {
+        self.ask_for(AGENT, purpose, request, call).await
+    }
+
+    /// The same for `agent`, who may have a model of his own.
+    ///
+    /// # Errors
+    /// The reason of each provider that was asked.
+    pub async fn ask_for(
+        &self,
+        agent: &str,
+        purpose: &'static str,
+        request: &ChatRequest,
+        call: &Call,
+    ) -> Result<Answer, CascadeError> {
         let mut span = self.telemetry.begin("model call", Kind::Client);
         span.set("timmy.purpose", Value::Word(purpose));
         span.set("gen_ai.operation.name", Value::Word("chat"));
@@ -21,7 +35,10 @@ impl Ctx {
         span.fail("given_up");
         let manner = Manner { purpose, ..call.manner.clone() };
         // Who asks for a model by name gets that; else the model the owner gave the agent.
-        let own = if request.model.is_none() { self.wish_of(AGENT).await } else { None };
+        let own = match request.model.as_deref() {
+            None => self.wish_of(agent).await,
+            Some(name) => self.cascade.rules().registered.for_role(name).map(|said| said.asked_as),
+        };
         let with_own = own.map(|model| ChatRequest { model: Some(model), ..request.clone() });
         let request = with_own.as_ref().unwrap_or(request);
         let asked = self.cascade.complete(request, &Call { manner, ..call.clone() }).await;

@@ -8,7 +8,9 @@ use std::time::Duration;
 use timmy_domain::bus::Pattern;
 use timmy_domain::event::{ProviderDown, ProviderUp};
 use timmy_domain::model::{Model, ModelFormat};
+use timmy_domain::task::birth::AGENT;
 use timmy_domain::{NewEvent, Seq};
+use timmy_llm::Said;
 
 use crate::clock::BoxFuture;
 use crate::ctx::Ctx;
@@ -21,6 +23,8 @@ pub const PROBE_SECONDS: u64 = 15;
 const PROBE_MS: u64 = 3_000;
 /// Names of models in one event.
 const MODELS_MAX: usize = 20;
+/// Agents whose wish is remembered.
+const AGENTS_MAX: usize = 64;
 /// The provider that runs model files.
 const ENGINE: &str = "engine";
 
@@ -49,20 +53,41 @@ pub(crate) async fn look(ctx: &Ctx) -> Result<(), Fault> {
     crate::router::save(ctx).await
 }
 
-/// Tells whoever runs model files where those lie that the owner registered.
+/// Tells whoever runs model files where those lie that the owner registered, and whoever asks what he said of them.
 async fn tell_files(ctx: &Ctx) -> Result<(), Fault> {
-    let models = ctx.store.read_here(|r| r.models(None)).await?;
-    ctx.cascade.rules().files.set(models.into_iter().filter(|model| model.active).filter_map(file));
+    let mut models = ctx.store.read_here(|r| r.models(None)).await?;
+    models.retain(|model| model.active);
+    let rules = ctx.cascade.rules();
+    rules.registered.set(models.iter().map(|model| (model.name.clone(), said(model))));
+    rules.files.set(models.into_iter().filter_map(file));
     Ok(())
+}
+
+/// What a call asks for to get this model. A file is run by the engine, whoever else is there; any other model is asked
+/// of those who have it.
+fn asked_as(model: &Model) -> String {
+    match model.format {
+        ModelFormat::Gguf if !model.path.is_empty() => format!("{ENGINE}/{}", model.name),
+        _ => model.name.clone(),
+    }
+}
+
+fn said(model: &Model) -> Said {
+    Said {
+        asked_as: asked_as(model),
+        role: model.role,
+        temperature: model.default_temperature as f32,
+        max_tokens: u32::try_from(model.max_tokens).unwrap_or(u32::MAX),
+    }
 }
 
 /// What calls of an agent ask for, and the position of the log at which it was read. A model that is given to an agent
 /// is told in the log, so while nothing new stands there nothing has changed, and no call has to ask the store.
 #[derive(Debug, Default)]
-pub struct Wishes(Mutex<BTreeMap<&'static str, (Seq, Option<String>)>>);
+pub struct Wishes(Mutex<BTreeMap<String, (Seq, Option<String>)>>);
 
 impl Wishes {
-    fn inside(&self) -> MutexGuard<'_, BTreeMap<&'static str, (Seq, Option<String>)>> {
+    fn inside(&self) -> MutexGuard<'_, BTreeMap<String, (Seq, Option<String>)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -71,8 +96,12 @@ impl Wishes {
         self.inside().get(agent).filter(|(read, _)| *read == at).map(|(_, wish)| wish.clone())
     }
 
-    fn note(&self, agent: &'static str, at: Seq, wish: Option<String>) {
-        self.inside().insert(agent, (at, wish));
+    fn note(&self, agent: &str, at: Seq, wish: Option<String>) {
+        let mut inside = self.inside();
+        if inside.len() >= AGENTS_MAX {
+            inside.clear();
+        }
+        inside.insert(agent.to_owned(), (at, wish));
     }
 }
 
@@ -82,20 +111,28 @@ fn file(model: Model) -> Option<(String, PathBuf)> {
 }
 
 impl Ctx {
-    /// What a call asks for that names no model: the one the owner gave to `agent`. A file is run by the engine,
-    /// whoever else is there; any other model is asked of those who have it.
-    pub(crate) async fn wish_of(&self, agent: &'static str) -> Option<String> {
+    /// What a call asks for that names no model: the one the owner gave to `agent`, else the usual one of the house.
+    pub(crate) async fn wish_of(&self, agent: &str) -> Option<String> {
+        match self.own_wish(agent).await {
+            None if agent != AGENT => self.own_wish(AGENT).await,
+            wish => wish,
+        }
+    }
+
+    async fn own_wish(&self, agent: &str) -> Option<String> {
         let at = self.store.last_seq();
         if let Some(known) = self.wishes.read_at(agent, at) {
             return known;
         }
         // Without an answer of the store the usual model does the work.
-        let model = self.store.read_here(move |r| r.model_of(agent)).await.ok()?;
+        let asked = agent.to_owned();
+        let model = self.store.read_here(move |r| r.model_of(&asked)).await.ok()?;
         let wish = model.map(|model| {
-            let name = model.name.clone();
-            let Some((_, path)) = file(model) else { return name };
-            self.cascade.rules().files.put(name.clone(), path);
-            format!("{ENGINE}/{name}")
+            let wish = asked_as(&model);
+            if let Some((name, path)) = file(model) {
+                self.cascade.rules().files.put(name, path);
+            }
+            wish
         });
         self.wishes.note(agent, at, wish.clone());
         wish

@@ -325,7 +325,12 @@ impl Cascade {
     #[must_use]
     pub fn status(&self) -> Vec<ProviderStatus> {
         let now = self.0.now();
-        self.0.in_order().map(|(_, member)| member.status(now)).collect()
+        let told = |member: &Member| {
+            let status = member.status(now);
+            let price = self.0.rules.price(member, &member.known_as(None));
+            ProviderStatus { unpriced: price.err().map(|failure| failure.hint()).unwrap_or_default(), ..status }
+        };
+        self.0.in_order().map(|(_, member)| told(member)).collect()
     }
 
     /// What each provider was asked for and gave, in order.
@@ -465,6 +470,7 @@ impl Inner {
         if member.place() == Place::Remote {
             self.mode.leave(self.now())?;
             request.for_remote()?;
+            self.rules.price(member, model)?;
         }
         member.would_admit(model, self.now())
     }

@@ -135,6 +135,12 @@ pub enum Failure {
         /// Which budget is used up.
         what: String,
     },
+    /// What it costs is not known, so that no budget could hold it.
+    #[error("not asked, because {model} has no price, so that no budget could hold it")]
+    NoPrice {
+        /// The provider and its model; `*` while that is unknown.
+        model: String,
+    },
     /// Its answer cost more than was set aside for it, and no budget has more.
     #[error("the answer was broken off, because {what}")]
     SpentUp {
@@ -210,6 +216,7 @@ impl Failure {
             Self::ToolNotCalled => "tool_not_called",
             Self::Resting { .. } => "resting",
             Self::Budget { .. } => "budget",
+            Self::NoPrice { .. } => "no_price",
             Self::SpentUp { .. } => "spent_up",
             Self::Outrun => "outrun",
             Self::Cancelled => "cancelled",
@@ -239,6 +246,11 @@ impl Failure {
             Self::ToolNotCalled => "Use a model that calls tools more reliably.",
             Self::Resting { .. } => {
                 "Wait a little, or bring it back: timmy router reset NAME, or timmy router enable NAME when it was switched off."
+            }
+            Self::NoPrice { model } => {
+                return format!(
+                    "Add its price to [cascade] prices in timmy.toml, such as \"{model} 0.15 0.60\": dollars for a million tokens read and written, \"{model} 0 0\" when it costs nothing."
+                );
             }
             Self::Budget { .. } | Self::SpentUp { .. } => {
                 "Use a model on this machine, or raise the budgets in [cascade] of timmy.toml."

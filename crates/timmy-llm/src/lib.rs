@@ -13,6 +13,7 @@ pub mod outbound;
 pub mod provider;
 pub mod providers;
 pub mod pull;
+pub mod registered;
 pub mod request;
 mod wire;
 
@@ -37,6 +38,7 @@ pub use providers::openai::OpenAi;
 pub use providers::preset::{ApiSettings, PRESETS, Preset, Speaks};
 pub use providers::reflex::Reflex;
 pub use providers::scripted::{Scripted, ScriptedSettings, Step};
+pub use registered::{Registered, Said};
 pub use request::{
     AnswerFormat, Brief, ChatMessage, ChatRequest, Fact, Image, Part, Role, STOPS_MAX, Sampling, TaskClass, ToolCall,
     ToolChoice, ToolSpec,

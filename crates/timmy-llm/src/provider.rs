@@ -211,6 +211,16 @@ pub trait Provider: Send + Sync {
         String::new()
     }
 
+    /// The model it asks when none is wished for, where that is known without asking; empty otherwise.
+    fn own_model(&self) -> String {
+        String::new()
+    }
+
+    /// Whether its calls are paid for, as far as that can be told: it is elsewhere and asked with a key.
+    fn is_billed(&self) -> bool {
+        false
+    }
+
     /// What its models can do, where that is known without asking. By default what every chat model can.
     fn capabilities(&self) -> Capabilities {
         Capabilities::default()

@@ -114,6 +114,12 @@ impl Wire {
         self.address.place
     }
 
+    /// Whether it is elsewhere and asked with a key: then somebody is likely to send a bill.
+    #[must_use]
+    pub fn is_billed(&self) -> bool {
+        self.place() == Place::Remote && !self.key.is_empty()
+    }
+
     /// Host and port, as they may be shown.
     #[must_use]
     pub fn host(&self) -> &str {

@@ -248,7 +248,7 @@ impl Agent {
             deltas: None,
             manner: timmy_llm::Manner { task: job.taken.task.id.to_string(), ..timmy_llm::Manner::default() },
         };
-        match self.ctx.ask("task", &request, &call).await {
+        match self.ctx.ask_for(&job.taken.task.assigned_to, "task", &request, &call).await {
             Ok(answer) if answer.place == Place::Reflex => {
                 Reply::Silent("no model answers, and reflex does no tasks".to_owned())
             }

@@ -68,6 +68,7 @@ pub fn decide(failure: &Failure, tries: u32) -> (Then, Harm) {
         | Failure::NotBuiltIn { .. }
         | Failure::Resting { .. }
         | Failure::Budget { .. }
+        | Failure::NoPrice { .. }
         | Failure::SpentUp { .. } => (Then::Next, Harm::None),
         // It was well; should the one that was faster fail after all, it is asked again.
         Failure::Outrun => (same(Duration::ZERO), Harm::None),
@@ -112,6 +113,7 @@ mod tests {
             (F::ToolNotCalled, 2, Then::Next, Harm::None),
             (F::Privacy { what: what() }, 1, Then::Next, Harm::None),
             (F::Budget { what: what() }, 1, Then::Next, Harm::None),
+            (F::NoPrice { model: what() }, 1, Then::Next, Harm::None),
             (F::SpentUp { what: what() }, 1, Then::Next, Harm::None),
             (F::Outrun, 1, Then::NextThenSame(ms(0)), Harm::None),
             (F::Cancelled, 1, Then::Fail, Harm::None),

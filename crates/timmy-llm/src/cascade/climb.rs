@@ -156,6 +156,11 @@ impl<'a> Climb<'a> {
         if request.model.as_deref() != model && !member.is_reflex() {
             request.to_mut().model = model.map(str::to_owned);
         }
+        if request.temperature.is_none()
+            && let Some(said) = self.inner.rules.registered.at(member.name(), &member.known_as(model))
+        {
+            request.to_mut().temperature = Some(said.temperature);
+        }
         Ok(request)
     }
 
@@ -166,7 +171,7 @@ impl<'a> Climb<'a> {
         request: &ChatRequest,
         by: Instant,
     ) -> Result<(Option<i64>, u64), Failure> {
-        let price = self.inner.rules.prices.of(member.name(), model);
+        let price = self.inner.rules.price(member, model)?;
         // An estimate of tokens may be half of the truth, for languages that are not English.
         let most = Usage {
             prompt_tokens: self.needs.prompt_tokens.saturating_mul(2),

@@ -171,7 +171,7 @@ impl<'a> Vectors<'a> {
     async fn booked(&self, member: &Member, model: &str) -> Result<(Option<i64>, u64), Failure> {
         let bytes = self.texts.iter().map(|t| t.text.len() as u64).sum::<u64>();
         // A token is never less than a byte.
-        let price = self.inner.rules.prices.of(member.name(), model);
+        let price = self.inner.rules.price(member, model)?;
         let reserved = price.of(Usage { prompt_tokens: bytes, completion_tokens: 0 });
         let Some(books) = self.inner.books.get() else {
             let what = "it costs money, and nobody keeps the books".to_owned();
@@ -225,7 +225,8 @@ impl<'a> Vectors<'a> {
         let may = |member: &Member, model: Option<&String>| {
             let own = || member.provider().embedder().map(Embedder::model).unwrap_or_default();
             let model = model.map_or_else(own, String::clone);
-            (open || member.place() != Place::Remote) && member.would_admit(&known_as(&model), now).is_ok()
+            let may_leave = || open && self.inner.rules.price(member, &model).is_ok();
+            (member.place() != Place::Remote || may_leave()) && member.would_admit(&known_as(&model), now).is_ok()
         };
         let mut others = self.ladder.others();
         others.any(|(_, rung)| self.inner.members.get(rung.member).is_some_and(|m| may(m, rung.model.as_ref())))

@@ -71,6 +71,8 @@ pub struct ProviderStatus {
     pub held: String,
     /// How long it is still held back, in milliseconds.
     pub held_ms: u64,
+    /// What the owner can do when its model has no price and is not asked for that; empty when it is asked.
+    pub unpriced: String,
     /// What is known of each of its models that was asked.
     pub known: Vec<ModelStatus>,
 }
@@ -260,7 +262,11 @@ impl Member {
 
     /// The name under which `model` is known, `None` being its own.
     pub fn known_as(&self, model: Option<&str>) -> String {
-        model.map_or_else(|| self.record().health.model_in_use.clone(), str::to_owned)
+        let own = || {
+            let in_use = self.record().health.model_in_use.clone();
+            if in_use.is_empty() { self.provider.own_model() } else { in_use }
+        };
+        model.map_or_else(own, str::to_owned)
     }
 
     /// Asks for leave to ask `model` at `now`.
@@ -432,6 +438,7 @@ impl Member {
             disabled: record.disabled,
             held: hold.map(|hold| hold.why.clone()).unwrap_or_default(),
             held_ms: hold.map_or(0, |hold| hold.until - now),
+            unpriced: String::new(),
             known: record.known.iter().map(|(model, known)| known.status(model, now)).collect(),
         }
     }

@@ -10,7 +10,7 @@ const MORE_TOKENS: u64 = 64;
 /// Bytes of an answer that make a token at least, nearly always. While it comes nobody tells how many there are.
 const BYTES_OF_A_TOKEN: usize = 4;
 /// The model that stands for every model of a provider.
-const EVERY: &str = "*";
+pub(super) const EVERY: &str = "*";
 
 /// What a model costs, in millionths of a dollar for a million tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Price {
     pub completion: u64,
 }
 
-/// The prices of models. What stands in no line is free.
+/// The prices of models. What stands in no line is free, unless whoever answers sends a bill and a budget is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prices(Vec<(String, String, Price)>);
 
@@ -63,12 +63,19 @@ impl Prices {
         lines.iter().map(read).collect::<Result<_, _>>().map(Self)
     }
 
-    /// The price of a model. The model's own line goes before `*`; of an unknown model, the dearest of the provider.
+    /// The price of a model, where there is one. The model's own line goes before `*`; of an unknown model, the dearest
+    /// of the provider.
+    #[must_use]
+    pub fn known(&self, provider: &str, model: &str) -> Option<Price> {
+        let dearest = || self.lines(provider).map(|(_, p)| p).max_by_key(|p| p.prompt.saturating_add(p.completion));
+        let unknown = || if model.is_empty() { dearest() } else { None };
+        self.line(provider, model).or_else(|| self.line(provider, EVERY)).or_else(unknown)
+    }
+
+    /// The same, free where there is none.
     #[must_use]
     pub fn of(&self, provider: &str, model: &str) -> Price {
-        let dearest = || self.lines(provider).map(|(_, p)| p).max_by_key(|p| p.prompt.saturating_add(p.completion));
-        let unknown = if model.is_empty() { dearest() } else { None };
-        self.line(provider, model).or_else(|| self.line(provider, EVERY)).or(unknown).unwrap_or_default()
+        self.known(provider, model).unwrap_or_default()
     }
 
     /// The price of an answer by `answered` to a request for `asked`. Servers answer under other names than they are
@@ -139,6 +146,14 @@ pub struct Caps {
     pub task: Option<u64>,
     /// On one provider in one day.
     pub provider: Option<u64>,
+}
+
+impl Caps {
+    /// Whether anything is bounded.
+    #[must_use]
+    pub fn any(self) -> bool {
+        [self.day, self.task, self.provider].iter().any(Option::is_some)
+    }
 }
 
 /// What is about to leave this machine, and what it may cost.

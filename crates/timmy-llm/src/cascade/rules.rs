@@ -6,9 +6,12 @@ use std::time::Duration;
 use timmy_domain::settings;
 
 use super::abilities::Book;
-use super::money::{Caps, Prices};
+use super::member::Member;
+use super::money::{Caps, EVERY, Price, Prices};
 use super::record::Recorder;
+use crate::failure::Failure;
 use crate::files::ModelFiles;
+use crate::registered::Registered;
 
 settings! {
     /// Who answers, and in which order.
@@ -31,7 +34,8 @@ settings! {
         /// How long they are kept, in minutes.
         cache_minutes: u64 = 60, Range(1, 10_080);
         /// What models cost, such as "openai/gpt-4o-mini 0.15 0.60": dollars for a million tokens read and written.
-        /// A model without a line is free.
+        /// A model without a line is free, unless it is asked elsewhere with a key: then no budget could hold it, and
+        /// it is not asked before it has a price ("far/model 0 0" when it costs nothing) or the budgets are 0.
         prices: Vec<String> = Vec::new(), Free;
         /// What all models together may cost in one day, in cents; 0 for no limit.
         budget_day_cents: u64 = 500, Range(0, 1_000_000);
@@ -70,6 +74,8 @@ pub struct Rules {
     pub recorder: Option<Recorder>,
     /// Model files the owner registered, for whoever runs them.
     pub files: ModelFiles,
+    /// What the owner said of the models he registered.
+    pub registered: Registered,
 }
 
 impl Default for Rules {
@@ -87,6 +93,7 @@ impl Default for Rules {
             made_of: BTreeMap::new(),
             recorder: None,
             files: ModelFiles::default(),
+            registered: Registered::default(),
         })
     }
 }
@@ -113,7 +120,24 @@ impl Rules {
             made_of: BTreeMap::new(),
             recorder: None,
             files: ModelFiles::default(),
+            registered: Registered::default(),
         })
+    }
+}
+
+impl Rules {
+    /// What `model` of `member` costs, as it is booked before it is asked; an unknown model has an empty name.
+    ///
+    /// # Errors
+    /// [`Failure::NoPrice`] when it is paid for by a price nobody knows, and so no budget could hold it.
+    pub(super) fn price(&self, member: &Member, model: &str) -> Result<Price, Failure> {
+        match self.prices.known(member.name(), model) {
+            None if self.caps.any() && member.provider().is_billed() => {
+                let model = if model.is_empty() { EVERY } else { model };
+                Err(Failure::NoPrice { model: format!("{}/{model}", member.name()) })
+            }
+            known => Ok(known.unwrap_or_default()),
+        }
     }
 }
 

@@ -124,6 +124,14 @@ impl Provider for OpenAi {
         Box::pin(self.ask(request, call))
     }
 
+    fn own_model(&self) -> String {
+        self.listed.choose(None).unwrap_or_default()
+    }
+
+    fn is_billed(&self) -> bool {
+        self.wire.is_billed()
+    }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities { vision: self.vision, ..Capabilities::default() }
     }

@@ -16,6 +16,7 @@ mod pull;
 mod routes;
 mod spoken;
 mod stub;
+mod unpriced;
 mod vectors;
 
 use std::sync::Arc;

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use timmy_domain::Sensitivity;
 use timmy_domain::thought::Place;
 use timmy_llm::{
-    Brief, Cascade, ChatMessage, ChatRequest, Fact, Failure, Part, Provider, Reflex, Role, Sampling, TaskClass,
-    ToolCall,
+    Brief, Cascade, CascadeSettings, ChatMessage, ChatRequest, Fact, Failure, Part, Provider, Reflex, Role, Rules,
+    Sampling, TaskClass, ToolCall,
 };
 
 use crate::stub::{Act, Stub, chatting, ok};
@@ -73,7 +73,10 @@ fn may_leave(request: &ChatRequest) -> bool {
 
 async fn check(request: &ChatRequest, stub: &Stub, provider: Arc<dyn Provider>) -> Result<(), TestCaseError> {
     let before = stub.seen().len();
-    let answer = Cascade::new(vec![provider, Arc::new(Reflex::new("m"))]).complete(request, &patient()).await;
+    // What it costs is known, so that nothing but privacy can stop it.
+    let prices = vec![format!("{}/* 0 0", provider.info().name)];
+    let rules = Rules::of(&CascadeSettings { prices, ..CascadeSettings::default() }).expect("rules");
+    let answer = Cascade::with(vec![provider, Arc::new(Reflex::new("m"))], rules).complete(request, &patient()).await;
     let answer = answer.expect("reflex answers at least");
     let seen = stub.seen().split_off(before);
     for asked in &seen {

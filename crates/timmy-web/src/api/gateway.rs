@@ -16,6 +16,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use serde_json::{Value, json};
+use timmy_domain::model::ModelRole;
 use timmy_domain::problem::Kind;
 use timmy_domain::{Problem, Sensitivity};
 use timmy_llm::{Answer, Call, ChatRequest, Manner};
@@ -198,11 +199,14 @@ pub async fn embed(
     embeddings::given(&web, &visit, wanted, label).await
 }
 
-/// The models that can be asked now, each under the name of its provider, and `auto`.
+/// The models that can be asked now, each under the name of its provider, `auto`, and the roles that one has.
 fn known(web: &Web) -> Vec<Value> {
     let created = web.app.ctx.started_at.unix_seconds();
     let one = |id: String, owner: &str| json!({"id": id, "object": "model", "created": created, "owned_by": owner});
     let mut all = vec![one(AUTO.to_owned(), "timmy")];
+    let registered = &web.app.ctx.cascade.rules().registered;
+    let roles = ModelRole::ALL.iter().map(|role| role.name()).filter(|role| registered.for_role(role).is_some());
+    all.extend(roles.map(|role| one(role.to_owned(), "timmy")));
     for provider in web.app.ctx.cascade.status().iter().filter(|p| p.kind != "reflex") {
         all.extend(provider.models.iter().map(|m| one(format!("{}/{m}", provider.name), &provider.name)));
     }

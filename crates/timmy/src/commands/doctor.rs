@@ -73,6 +73,9 @@ pub async fn run(global: &Global) -> Result<ExitCode> {
                 "Wait a moment and run this again; if it stays so, stop that process.",
             )),
         }
+        if let Some(config) = &config {
+            models::prices(&global.home, config, &mut findings);
+        }
         home::content(&global.home, config.as_ref(), &mut findings).await;
     } else {
         configuration(global, &mut findings);

@@ -7,18 +7,21 @@ use std::time::Duration;
 use serde_json::json;
 use timmy_core::agent::worker::Agent;
 use timmy_core::decide::decide;
+use timmy_core::library::NewModel;
 use timmy_core::settings::Settings;
 use timmy_core::work::processor::{Handler as _, Job};
 use timmy_domain::Actor;
 use timmy_domain::TaskId;
 use timmy_domain::approval::{Act as Answer, Decision};
+use timmy_domain::model::{ModelFormat, ModelRole};
 use timmy_domain::task::birth::NewTask;
 use timmy_domain::task::step::{Act, Outcome};
 use timmy_domain::task::{Priority, Status, Task};
-use timmy_llm::{Failure, Provider, Scripted, Step, ToolCall};
+use timmy_llm::{ChatRequest, Failure, Provider, Scripted, Step, ToolCall};
 use timmy_store::ApprovalQuery;
 use timmy_testkit::{Engine, engine};
 use timmy_tools::mcp::Hub;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 const PARTS: [&str; 1] = ["work.processor"];
@@ -96,6 +99,41 @@ async fn a_yes_that_comes_days_later_is_carried_out_exactly() {
     assert_eq!(later.events("approval.consumed").await.len(), 1);
     assert!(done.steps.iter().all(|step| step.completed_at.is_some()));
     later.stop().await;
+}
+
+// shows: models: an agent works with the model the owner gave him, and a role is the model that has it
+#[tokio::test(flavor = "multi_thread")]
+async fn each_agent_works_with_its_own_model_and_a_role_has_one() {
+    let scripted = |name: &str| Arc::new(Scripted::script(vec![says("One."), says("Two.")]).named(name));
+    let (usual, den) = (scripted("usual"), scripted("den"));
+    let mut engine = engine(vec![usual.clone(), den.clone()], Settings::default());
+    engine.run_only(&["work.processor", "models"]);
+    let model = NewModel {
+        name: "den/script".into(),
+        format: Some(ModelFormat::Ollama),
+        role: Some(ModelRole::Judge),
+        default_temperature: Some(0.25),
+        ..NewModel::default()
+    };
+    engine.app.library.register(model).await.expect("registered");
+    engine.app.library.assign("forge", "den/script").await.expect("assigned");
+    let asked = || (usual.requests().len(), den.requests().len());
+    add(&engine, "By the usual one").await;
+    engine.wait_for("task.completed", 1).await;
+    assert_eq!(asked(), (1, 0));
+    let forges = NewTask { assigned_to: "forge".to_owned(), ..NewTask::titled("By its own", Actor::Owner) };
+    engine.app.queue.create(forges).await.expect("made");
+    engine.wait_for("task.completed", 2).await;
+    assert_eq!(asked(), (1, 1));
+    assert_eq!(den.requests()[0].temperature, Some(0.0), "what was said counts");
+
+    let until = Instant::now() + Duration::from_secs(30);
+    let call = timmy_llm::Call::until(until, CancellationToken::new());
+    let judged = ChatRequest { model: Some("judge".into()), temperature: None, ..usual.requests()[0].clone() };
+    let done = engine.app.ctx.ask("test", &judged, &call).await.expect("an answer");
+    assert_eq!((done.provider.as_str(), asked()), ("den", (1, 2)));
+    assert_eq!(den.requests()[1].temperature, Some(0.25), "what the owner said of the model, where nobody said more");
+    engine.stop().await;
 }
 
 // shows: tasks: a no to one step lets the work go on without it, and nothing was done

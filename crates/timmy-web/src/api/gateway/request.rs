@@ -204,7 +204,12 @@ impl How {
         if self.n.is_some_and(|n| n != 1) {
             return Err(refused("bad_n", "`n` is 1: one answer is made."));
         }
-        let usual = u32::try_from(web.app.ctx.settings.talk.max_tokens).unwrap_or(ANSWER_TOKENS_MAX);
+        let model = named(model)?;
+        // Of a model that is registered the owner said how long its answers are.
+        let registered = &web.app.ctx.cascade.rules().registered;
+        let said = model.as_deref().and_then(|name| registered.for_role(name).or_else(|| registered.of(name)));
+        let usual = said.map_or(web.app.ctx.settings.talk.max_tokens, |said| u64::from(said.max_tokens));
+        let usual = u32::try_from(usual).unwrap_or(ANSWER_TOKENS_MAX);
         let max_tokens = self.max_completion_tokens.or(self.max_tokens).unwrap_or(usual);
         if max_tokens == 0 {
             return Err(refused("bad_max_tokens", "`max_tokens` is at least 1."));
@@ -215,7 +220,7 @@ impl How {
             class: TaskClass::Chat,
             max_tokens: max_tokens.min(ANSWER_TOKENS_MAX),
             temperature: Self::within(self.temperature, 2.0, "temperature")?,
-            model: named(model)?,
+            model,
             sampling: Sampling {
                 seed: self.seed.map(i64::unsigned_abs),
                 top_p: Self::within(self.top_p, 1.0, "top_p")?.filter(|p| *p > 0.0),

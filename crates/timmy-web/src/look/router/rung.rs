@@ -14,6 +14,8 @@ use crate::look::{Clock, Fact, State, Tone, When, words};
 const BEATS_MAX: usize = 60;
 /// The word of a provider that may cost no more today.
 const USED_UP: &str = "Budget used up";
+/// The word of a provider that would send a bill nobody can foresee.
+const NO_PRICE: &str = "Has no price";
 /// How far back calls count as lately, in minutes.
 const LATELY_MINUTES: u64 = 5;
 /// The model that is fetched when nobody says otherwise.
@@ -137,6 +139,7 @@ pub fn outcome(word: &str) -> (Tone, &'static str) {
         "privacy" => (Tone::Calm, "must stay here"),
         "unsupported" => (Tone::Calm, "cannot do this"),
         "not_built_in" => (Tone::Bad, "not built in"),
+        "no_price" => (Tone::Bad, "has no price"),
         "budget" | "spent_up" => (Tone::Calm, "budget used up"),
         "nothing_to_say" => (Tone::Calm, "nothing to say"),
         "cancelled" => (Tone::Calm, "given up"),
@@ -217,6 +220,9 @@ pub fn state(p: &ProviderStatus, stays: bool) -> State {
     if !p.held.is_empty() {
         return State::degraded("Held back");
     }
+    if !p.unpriced.is_empty() {
+        return State::degraded(NO_PRICE);
+    }
     match (&p.state, p.circuit()) {
         (_, "open") => State::degraded("Rests"),
         (ProviderState::Down { .. }, _) => State::failed("Does not answer"),
@@ -238,6 +244,9 @@ fn sentence(text: &str) -> String {
 
 /// The one step that mends it, and the page on which it is taken, if it is one.
 fn mend(p: &ProviderStatus, state: &State) -> (String, &'static str) {
+    if state.word == NO_PRICE {
+        return (plain(&p.unpriced), "");
+    }
     let away = matches!(p.state, ProviderState::Down { .. }) && state.word == "Rests";
     if let ProviderState::Down { hint, .. } = &p.state
         && state.word == "Does not answer"
@@ -396,6 +405,9 @@ impl Rung {
         let why = match &p.state {
             _ if state.word == "Not asked now" => around.stays.to_owned(),
             ProviderState::Down { why, .. } if !p.disabled => sentence(why),
+            _ if state.word == NO_PRICE => {
+                "It is asked with a key, and nobody knows what its model costs: no budget could hold it.".to_owned()
+            }
             _ if !p.last_failure.is_empty() && !p.disabled => sentence(&format!("last: {}", p.last_failure)),
             _ => String::new(),
         };

@@ -10,6 +10,7 @@ const EVENTS: &str = "text/event-stream";
 pub(super) fn gateway() -> Vec<Call> {
     vec![
         Call::get("/v1/models", "gatewayModels", "The models that can be asked, in OpenAI's words")
+            .note("auto lets Timmy choose. judge, reward and teacher stand there when a registered model has that role, and ask it.")
             .gives::<GatewayModels>(200, "The models."),
         Call::get("/v1/models/{id}", "gatewayModel", "One of them")
             .of("Its name, as the list has it.")

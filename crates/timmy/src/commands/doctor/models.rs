@@ -53,6 +53,17 @@ pub(super) async fn ask(home: &Home, config: &Config, findings: &mut Vec<Finding
     findings.extend(told(asked.collect()));
 }
 
+/// Each provider that is not asked because nobody knows what it costs. A line of the configuration that is wrong is told
+/// elsewhere.
+pub(super) fn prices(home: &Home, config: &Config, findings: &mut Vec<Finding>) {
+    let Ok(cascade) = wire::cascade(home, config, None) else { return };
+    let unpriced = cascade.status().into_iter().filter(|p| !p.unpriced.is_empty() && !p.disabled);
+    findings.extend(unpriced.map(|p| {
+        let what = format!("{} is not asked: its model has no price, so that no budget could hold it", p.name);
+        Finding::note("price", what, p.unpriced)
+    }));
+}
+
 /// The same from the answer of a server.
 pub(super) fn of_answer(providers: &[Value]) -> Vec<Finding> {
     let asked = providers.iter().map(|p| Asked {

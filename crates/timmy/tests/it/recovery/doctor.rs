@@ -137,6 +137,41 @@ fn a_missing_model_is_told_once() {
     assert_eq!(server.terminate(), Some(0));
 }
 
+// shows: models: a provider that is paid for and has no price is told by the doctor and on the Router page, with the line that mends it
+#[test]
+fn a_missing_price_is_told_with_its_line() {
+    let home = home();
+    let far = [("TIMMY__CASCADE__PROVIDERS", "far,reflex")];
+    let written = |prices: &str| {
+        let text = format!(
+            "[cascade]\nproviders = [\"far\", \"reflex\"]\nprices = [{prices}]\n[thinking]\nenabled = false\n\
+             [provider.far]\nurl = \"http://127.0.0.1:9/v1\"\nplace = \"remote\"\nmodel = \"m1\"\n"
+        );
+        std::fs::write(home.path().join("timmy.toml"), text).expect("written");
+    };
+    written("");
+    let secrets = home.path().join("secrets.toml");
+    std::fs::write(&secrets, "[provider.far]\napi_key = \"sk-of-a-test\"\n").expect("written");
+    std::fs::set_permissions(&secrets, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("set");
+    let told = || items(home.path()).into_iter().filter(|i| i["check"] == "price").collect::<Vec<_>>();
+    let page = |server: &Server| {
+        let bearer = format!("Bearer {}", server.token);
+        server.request("GET", "/router/status.md", &[("Authorization", &bearer)], None).1
+    };
+    let server = Server::start_with(home.path(), &far);
+    let served = told();
+    assert_eq!(served.len(), 1, "{served:?}");
+    assert!(served[0]["step"].as_str().is_some_and(|step| step.contains("far/m1 0.15 0.60")), "{served:?}");
+    let shown = page(&server);
+    assert!(shown.contains("Has no price") && shown.contains("far/m1 0.15 0.60"), "{shown}");
+    assert_eq!(server.terminate(), Some(0));
+    assert_eq!(told(), served, "without a server as well");
+    written("\"far/m1 1 2\"");
+    assert!(told().is_empty());
+    let server = Server::start_with(home.path(), &far);
+    assert!(!page(&server).contains("Has no price"));
+}
+
 // shows: cli: doctor names the step for a held home, a broken setting, open secrets, a lost folder and an open home
 #[test]
 fn each_fault_of_a_home_has_its_step() {

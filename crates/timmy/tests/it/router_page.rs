@@ -37,7 +37,10 @@ fn backend(manner: Manner) -> (String, Arc<AtomicUsize>) {
 fn answer(mut stream: TcpStream, manner: Manner, asked: &AtomicUsize) -> Option<()> {
     let mut reader = BufReader::new(stream.try_clone().ok()?);
     let (mut first, mut length) = (String::new(), 0);
-    reader.read_line(&mut first).ok()?;
+    if reader.read_line(&mut first).ok()? == 0 {
+        // Whoever called thought better of it, as a look does that is given up: nothing was asked.
+        return None;
+    }
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;

@@ -41,13 +41,13 @@ export class House {
   #ended;
   #said = "";
 
-  /** Starts a server. `home` is made when it is not given; `settings` go to the environment. */
-  static async start({ home, settings = {} } = {}) {
+  /** Starts a server. `home` is made and a port found when they are not given; `settings` go to the environment. */
+  static async start({ home, port = 0, settings = {} } = {}) {
     const house = new House();
     house.home = home ?? (await mkdtemp(path.join(tmpdir(), "timmy-e2e-")));
     house.ours = home === undefined;
     house.env = { ...process.env, ...SETTINGS, ...settings };
-    const child = spawn(BINARY, ["serve", "--home", house.home, "--port", "0"], {
+    const child = spawn(BINARY, ["serve", "--home", house.home, "--port", String(port)], {
       env: house.env,
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -4,6 +4,7 @@ import "./journeys/login.mjs";
 import "./journeys/password.mjs";
 import "./journeys/talk.mjs";
 import "./journeys/thinking.mjs";
+import "./journeys/away.mjs";
 import "./journeys/events.mjs";
 import "./journeys/phone.mjs";
 import "./journeys/plain.mjs";

@@ -1,10 +1,12 @@
 //! Asking the models, with a trace of it.
 
+use timmy_domain::model::ModelRole;
 use timmy_domain::task::birth::AGENT;
 use timmy_domain::thought::Place;
 use timmy_llm::{Answer, Call, CascadeError, ChatRequest, Manner};
 
 use crate::ctx::Ctx;
+use crate::models::tell_files;
 use crate::telemetry::{Kind, Live, Value};
 
 impl Ctx {
@@ -37,13 +39,23 @@ impl Ctx {
         // Who asks for a model by name gets that; else the model the owner gave the agent.
         let own = match request.model.as_deref() {
             None => self.wish_of(agent).await,
-            Some(name) => self.cascade.rules().registered.for_role(name).map(|said| said.asked_as),
+            Some(name) => self.in_role(name).await,
         };
         let with_own = own.map(|model| ChatRequest { model: Some(model), ..request.clone() });
         let request = with_own.as_ref().unwrap_or(request);
         let asked = self.cascade.complete(request, &Call { manner, ..call.clone() }).await;
         told(&mut span, &asked);
         asked
+    }
+
+    /// What is asked for to get the model of the role called `name`; nothing when that is no role, or nobody has it.
+    async fn in_role(&self, name: &str) -> Option<String> {
+        ModelRole::parse(name).filter(|role| *role != ModelRole::General)?;
+        // What the owner said a moment ago counts. Without an answer of the store, what is known does.
+        if let Err(fault) = tell_files(self).await {
+            tracing::warn!(%fault, "the register of models could not be read");
+        }
+        self.cascade.rules().registered.for_role(name).map(|said| said.asked_as)
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 use timmy_domain::model::advice::{Fit, Measured, fit, memory_bytes, tenths_of_tokens};
 use timmy_domain::model::catalogue::{CATALOGUE, Entry};
 use timmy_domain::model::running::Running;
-use timmy_domain::model::{Assignment, Model, ModelFormat, ModelRole, is_name};
+use timmy_domain::model::{ANSWER_TOKENS_USUAL, Assignment, Model, ModelFormat, ModelRole, TEMPERATURE_USUAL, is_name};
 use timmy_domain::text::{cut, one_line};
 use timmy_domain::{Actor, Problem, Timestamp};
 use timmy_store::StoreError;
@@ -184,11 +184,11 @@ impl Library {
         if !is_name(&new.name) {
             return Err(bad("This is no name of a model.", "Use letters, digits and . _ : / - in between."));
         }
-        let temperature = new.default_temperature.unwrap_or(0.7);
+        let temperature = new.default_temperature.unwrap_or(TEMPERATURE_USUAL);
         if !(0.0..=2.0).contains(&temperature) {
             return Err(bad("A temperature lies between 0 and 2.", "Leave it out for 0.7."));
         }
-        let (window, tokens) = (new.context_window.unwrap_or(4_096), new.max_tokens.unwrap_or(2_048));
+        let (window, tokens) = (new.context_window.unwrap_or(4_096), new.max_tokens.unwrap_or(ANSWER_TOKENS_USUAL));
         if !(1..=CONTEXT_MAX).contains(&window) || !(1..=CONTEXT_MAX).contains(&tokens) {
             return Err(bad("Tokens are counted from 1 to 16,777,216.", "Leave them out for the usual values."));
         }
@@ -256,7 +256,8 @@ impl Library {
         if !is_name(agent) {
             return Err(Problem::invalid("bad_agent", "This is no name of an agent.", "The usual one is timmy."));
         }
-        let (agent, model) = (agent.to_owned(), name.to_owned());
+        // As tasks have it.
+        let (agent, model) = (agent.to_ascii_lowercase(), name.to_owned());
         let written = self.ctx.store.write(move |tx| tx.model_assign(&agent, &model, &Actor::Owner)).await;
         written.map_err(|error| unless_unknown(&error, name))
     }
@@ -266,7 +267,7 @@ impl Library {
     /// # Errors
     /// When the agent has none, or the store fails.
     pub async fn unassign(&self, agent: &str) -> Result<(), Problem> {
-        let asked = agent.to_owned();
+        let asked = agent.to_ascii_lowercase();
         let written = self.ctx.store.write(move |tx| tx.model_unassign(&asked, &Actor::Owner)).await;
         written.map_err(|error| match error {
             StoreError::Unknown { .. } => {

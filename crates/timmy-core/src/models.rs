@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use timmy_domain::bus::Pattern;
 use timmy_domain::event::{ProviderDown, ProviderUp};
-use timmy_domain::model::{Model, ModelFormat};
+use timmy_domain::model::{ANSWER_TOKENS_USUAL, Model, ModelFormat, TEMPERATURE_USUAL};
 use timmy_domain::task::birth::AGENT;
 use timmy_domain::{NewEvent, Seq};
 use timmy_llm::Said;
@@ -54,7 +54,7 @@ pub(crate) async fn look(ctx: &Ctx) -> Result<(), Fault> {
 }
 
 /// Tells whoever runs model files where those lie that the owner registered, and whoever asks what he said of them.
-async fn tell_files(ctx: &Ctx) -> Result<(), Fault> {
+pub(crate) async fn tell_files(ctx: &Ctx) -> Result<(), Fault> {
     let mut models = ctx.store.read_here(|r| r.models(None)).await?;
     models.retain(|model| model.active);
     let rules = ctx.cascade.rules();
@@ -76,8 +76,8 @@ fn said(model: &Model) -> Said {
     Said {
         asked_as: asked_as(model),
         role: model.role,
-        temperature: model.default_temperature as f32,
-        max_tokens: u32::try_from(model.max_tokens).unwrap_or(u32::MAX),
+        temperature: Some(model.default_temperature).filter(|said| *said != TEMPERATURE_USUAL).map(|said| said as f32),
+        max_tokens: u32::try_from(model.max_tokens).ok().filter(|said| u64::from(*said) != ANSWER_TOKENS_USUAL),
     }
 }
 

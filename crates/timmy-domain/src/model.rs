@@ -10,6 +10,10 @@ pub mod running;
 
 /// Characters of the name of a model.
 pub const NAME_CHARS_MAX: usize = 120;
+/// How freely a model chooses its words when nothing was said, in its row of the register.
+pub const TEMPERATURE_USUAL: f64 = 0.7;
+/// Tokens of an answer when nothing was said, in its row of the register.
+pub const ANSWER_TOKENS_USUAL: u64 = 2_048;
 /// Models that can be registered.
 pub const MODELS_MAX: usize = 500;
 
@@ -88,9 +92,9 @@ pub struct Model {
     pub registered_at: Timestamp,
     /// Whether it may be asked. An inactive one stays registered.
     pub active: bool,
-    /// How freely it chooses its words, unless it is said.
+    /// How freely it chooses its words where whoever asks leaves that open; [`TEMPERATURE_USUAL`] leaves it open too.
     pub default_temperature: f64,
-    /// Tokens of an answer, unless it is said.
+    /// Tokens of an answer where whoever asks leaves that open; [`ANSWER_TOKENS_USUAL`] leaves it open too.
     pub max_tokens: u64,
     /// Bytes of its file when it was registered; 0 when it has none.
     pub bytes: u64,

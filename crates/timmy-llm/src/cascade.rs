@@ -56,7 +56,7 @@ pub use errand::{Errand, LOOK, PULL, TRACE};
 pub use error::CascadeError;
 pub use figures::ProviderFigures;
 pub use known::{ModelStatus, StoredModel};
-pub use member::{ProviderState, ProviderStatus};
+pub use member::{ProviderState, ProviderStatus, Unpriced};
 pub use mode::LOCAL_MS_MAX;
 pub use rules::{CascadeSettings, Rules};
 
@@ -325,11 +325,8 @@ impl Cascade {
     #[must_use]
     pub fn status(&self) -> Vec<ProviderStatus> {
         let now = self.0.now();
-        let told = |member: &Member| {
-            let status = member.status(now);
-            let price = self.0.rules.price(member, &member.known_as(None));
-            ProviderStatus { unpriced: price.err().map(|failure| failure.hint()).unwrap_or_default(), ..status }
-        };
+        let rules = &self.0.rules;
+        let told = |member: &Member| ProviderStatus { unpriced: rules.unpriced(member), ..member.status(now) };
         self.0.in_order().map(|(_, member)| told(member)).collect()
     }
 
@@ -345,10 +342,10 @@ impl Cascade {
         lock(&self.0.recent).newest_first()
     }
 
-    /// Whether a language model answered when it was last asked.
+    /// Whether a language model answered when it was last asked. One that has no price, and is not asked for that, is none.
     #[must_use]
     pub fn has_model(&self) -> bool {
-        self.0.members.iter().any(|m| !m.is_reflex() && m.is_up())
+        self.0.members.iter().any(|m| !m.is_reflex() && m.is_up() && !self.0.rules.unpriced(m).all)
     }
 
     /// Does what the owner said to the provider `name`. Says whether there is one.

@@ -223,6 +223,15 @@ impl Failure {
         }
     }
 
+    /// The model whose price is missing, when it was not asked for that.
+    #[must_use]
+    pub fn unpriced(self) -> Option<String> {
+        match self {
+            Self::NoPrice { model } => Some(model),
+            _ => None,
+        }
+    }
+
     /// What the owner can do, in one sentence.
     #[must_use]
     pub fn hint(&self) -> String {

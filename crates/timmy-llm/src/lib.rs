@@ -23,7 +23,7 @@ pub use cascade::recent::Recent;
 pub use cascade::record::{Recorder, Replay};
 pub use cascade::{
     Answer, Attempt, Cascade, CascadeError, CascadeSettings, Change, Control, Embedded, Errand, LOCAL_MS_MAX, LOOK,
-    ModelStatus, PULL, ProbeChange, ProviderFigures, ProviderState, ProviderStatus, Rules, StoredModel,
+    ModelStatus, PULL, ProbeChange, ProviderFigures, ProviderState, ProviderStatus, Rules, StoredModel, Unpriced,
 };
 pub use failure::{Failure, Stage};
 pub use files::ModelFiles;

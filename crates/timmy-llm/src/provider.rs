@@ -211,9 +211,10 @@ pub trait Provider: Send + Sync {
         String::new()
     }
 
-    /// The model it asks when none is wished for, where that is known without asking; empty otherwise.
-    fn own_model(&self) -> String {
-        String::new()
+    /// The model it asks in truth when `wished` is asked for, `None` being its own; empty while it does not know. Asks
+    /// nobody.
+    fn asks(&self, wished: Option<&str>) -> String {
+        wished.unwrap_or_default().to_owned()
     }
 
     /// Whether its calls are paid for, as far as that can be told: it is elsewhere and asked with a key.

@@ -13,10 +13,10 @@ pub struct Said {
     pub asked_as: String,
     /// What it is for.
     pub role: ModelRole,
-    /// How freely it chooses its words, unless it is said; 0 to 2.
-    pub temperature: f32,
-    /// Tokens of an answer, unless it is said; at least 1.
-    pub max_tokens: u32,
+    /// How freely it chooses its words where nobody says, 0 to 2; nothing when the owner did not say it either.
+    pub temperature: Option<f32>,
+    /// Tokens of an answer where nobody says, at least 1; nothing when the owner did not say it either.
+    pub max_tokens: Option<u32>,
 }
 
 /// The registered models that may be asked, by name. A clone is another handle to the same ones.
@@ -38,8 +38,8 @@ impl Registered {
     #[must_use]
     pub fn of(&self, name: &str) -> Option<Said> {
         let all = self.inside();
-        let bare = || name.split_once('/').and_then(|(_, bare)| all.get(bare)).filter(|said| said.asked_as == name);
-        all.get(name).or_else(bare).cloned()
+        let behind = |bare: &str| all.get(bare).filter(|said| said.asked_as == name || said.asked_as == bare);
+        all.get(name).or_else(|| name.split_once('/').and_then(|(_, bare)| behind(bare))).cloned()
     }
 
     /// What was said of the model that `provider` knows as `model`.
@@ -69,16 +69,23 @@ mod tests {
     #[test]
     fn a_model_is_found_by_its_name_by_how_it_is_asked_and_by_its_role() {
         let registered = Registered::default();
-        let said = |asked_as: &str, role| Said { asked_as: asked_as.to_owned(), role, temperature: 0.2, max_tokens: 9 };
+        let said = |asked_as: &str, role| Said {
+            asked_as: asked_as.to_owned(),
+            role,
+            temperature: Some(0.2),
+            max_tokens: None,
+        };
         registered.set([
             ("b".to_owned(), said("engine/b", ModelRole::Judge)),
             ("a".to_owned(), said("engine/a", ModelRole::Judge)),
             ("org/c".to_owned(), said("org/c", ModelRole::General)),
+            ("d:1b".to_owned(), said("d:1b", ModelRole::General)),
         ]);
         let asked_as = |found: Option<Said>| found.map(|said| said.asked_as);
         assert_eq!(asked_as(registered.of("a")).as_deref(), Some("engine/a"));
         assert_eq!(asked_as(registered.of("engine/b")).as_deref(), Some("engine/b"));
         assert_eq!(asked_as(registered.of("org/c")).as_deref(), Some("org/c"));
+        assert_eq!(asked_as(registered.of("ollama/d:1b")).as_deref(), Some("d:1b"), "as the gateway lists it");
         assert_eq!((registered.of("ollama/a"), registered.of("judge")), (None, None), "another one's model");
         assert_eq!(asked_as(registered.at("engine", "a")).as_deref(), Some("engine/a"));
         assert_eq!(asked_as(registered.at("org", "c")).as_deref(), Some("org/c"));

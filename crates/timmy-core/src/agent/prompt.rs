@@ -54,6 +54,20 @@ pub fn request(
     }
 }
 
+/// A request like that of a task in who would be asked for it, which is never sent.
+pub fn sounding(model: Option<String>, label: Sensitivity) -> ChatRequest {
+    ChatRequest {
+        messages: vec![message(Role::User, "?".to_owned(), label)],
+        class: TaskClass::ToolUse,
+        tools: Vec::new(),
+        max_tokens: ANSWER_TOKENS_MAX,
+        temperature: Some(0.0),
+        model,
+        sampling: Sampling::default(),
+        brief: Brief::default(),
+    }
+}
+
 fn the_task(task: &Task) -> String {
     let description = cut(&task.description, DESCRIPTION_CHARS_MAX);
     let more = if description.is_empty() { String::new() } else { format!("\n\n{description}") };

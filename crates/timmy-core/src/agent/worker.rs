@@ -13,8 +13,8 @@ use timmy_domain::task::Task;
 use timmy_domain::task::step::Outcome;
 use timmy_domain::text::cut;
 use timmy_domain::thought::Place;
-use timmy_domain::{Actor, ApprovalId, NewEvent, Problem, Secret};
-use timmy_llm::Answer;
+use timmy_domain::{Actor, ApprovalId, NewEvent, Problem, Secret, Sensitivity};
+use timmy_llm::{Answer, Failure};
 use timmy_store::{NewArtifact, StoreError};
 use timmy_tools::ToolError;
 use timmy_tools::mcp::Hub;
@@ -232,7 +232,7 @@ impl Agent {
         let when = date_words(self.ctx.clock.as_ref(), self.ctx.now());
         // What tools read is of watched folders' kind: it stays here unless the owner lets those leave.
         let label = self.ctx.settings.privacy.folders();
-        let profile = self.profile();
+        let profile = self.profile(&job.taken.task, label).await;
         if run.model_calls >= profile.calls_max {
             return Reply::Enough(profile.calls_max);
         }
@@ -269,13 +269,12 @@ impl Agent {
         }
     }
 
-    /// How the model is asked that would answer now.
-    fn profile(&self) -> Profile {
-        let providers = self.ctx.cascade.status();
-        let answers = |p: &&timmy_llm::ProviderStatus| {
-            p.place != Place::Reflex && matches!(p.state, timmy_llm::ProviderState::Up)
-        };
-        providers.iter().find(answers).map_or(profile::FULL, |p| profile::of(&p.model_in_use))
+    /// How the model is asked that would answer now for the agent of `task`, who may have one of his own.
+    async fn profile(&self, task: &Task, label: Sensitivity) -> Profile {
+        let wish = self.ctx.wish_of(&task.assigned_to).await;
+        let would = self.ctx.cascade.explain(&prompt::sounding(wish, label));
+        let first = would.into_iter().find(|attempt| attempt.failure == Failure::NothingToSay);
+        first.map_or(profile::FULL, |attempt| profile::of(&attempt.model))
     }
 
     async fn judge(&self, job: &Job, run: &Run, call: &Call, held: &mut Held) -> Performed {

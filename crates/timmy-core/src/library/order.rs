@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use timmy_domain::model::catalogue::{self, Entry};
-use timmy_domain::model::{Model, ModelFormat, ModelRole, is_name};
+use timmy_domain::model::{ANSWER_TOKENS_USUAL, Model, ModelFormat, ModelRole, TEMPERATURE_USUAL, is_name};
 use timmy_domain::{Problem, Timestamp};
 use timmy_llm::pull::{self, Fetched, Wanted};
 
@@ -95,8 +95,8 @@ impl Order {
             description: self.description.clone(),
             registered_at: at,
             active: true,
-            default_temperature: 0.7,
-            max_tokens: 2_048,
+            default_temperature: TEMPERATURE_USUAL,
+            max_tokens: ANSWER_TOKENS_USUAL,
             bytes: fetched.bytes,
             sha256: fetched.sha256.clone(),
         }

@@ -122,6 +122,11 @@ impl Book {
         Ok(Self(rows))
     }
 
+    /// The models of `provider` for any class.
+    pub fn all_of<'a>(&'a self, provider: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(_, p, _)| p == provider).map(|(.., model)| model.as_str())
+    }
+
     /// The models of `provider` for `class`, in order.
     pub fn of<'a>(&'a self, class: TaskClass, provider: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(c, p, _)| *c == class && p == provider).map(|(.., model)| model.as_str())

@@ -158,8 +158,9 @@ impl<'a> Climb<'a> {
         }
         if request.temperature.is_none()
             && let Some(said) = self.inner.rules.registered.at(member.name(), &member.known_as(model))
+            && said.temperature.is_some()
         {
-            request.to_mut().temperature = Some(said.temperature);
+            request.to_mut().temperature = said.temperature;
         }
         Ok(request)
     }

@@ -71,10 +71,19 @@ pub struct ProviderStatus {
     pub held: String,
     /// How long it is still held back, in milliseconds.
     pub held_ms: u64,
-    /// What the owner can do when its model has no price and is not asked for that; empty when it is asked.
-    pub unpriced: String,
+    /// What is not asked because nobody knows what it costs.
+    pub unpriced: Unpriced,
     /// What is known of each of its models that was asked.
     pub known: Vec<ModelStatus>,
+}
+
+/// The models of a provider that are paid for by a price nobody knows, while a budget is set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unpriced {
+    /// Their names behind the provider's; `*` for one that is not known yet.
+    pub models: Vec<String>,
+    /// Whether it has no other ones.
+    pub all: bool,
 }
 
 impl ProviderStatus {
@@ -260,13 +269,11 @@ impl Member {
         }
     }
 
-    /// The name under which `model` is known, `None` being its own.
+    /// The name under which `model` is known, `None` being its own: that of the model which is asked in truth, and not
+    /// the one under which a server answered before.
     pub fn known_as(&self, model: Option<&str>) -> String {
-        let own = || {
-            let in_use = self.record().health.model_in_use.clone();
-            if in_use.is_empty() { self.provider.own_model() } else { in_use }
-        };
-        model.map_or_else(own, str::to_owned)
+        let asked = self.provider.asks(model);
+        if asked.is_empty() { self.record().health.model_in_use.clone() } else { asked }
     }
 
     /// Asks for leave to ask `model` at `now`.
@@ -438,7 +445,7 @@ impl Member {
             disabled: record.disabled,
             held: hold.map(|hold| hold.why.clone()).unwrap_or_default(),
             held_ms: hold.map_or(0, |hold| hold.until - now),
-            unpriced: String::new(),
+            unpriced: Unpriced::default(),
             known: record.known.iter().map(|(model, known)| known.status(model, now)).collect(),
         }
     }

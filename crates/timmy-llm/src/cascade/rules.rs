@@ -6,11 +6,12 @@ use std::time::Duration;
 use timmy_domain::settings;
 
 use super::abilities::Book;
-use super::member::Member;
+use super::member::{Member, Unpriced};
 use super::money::{Caps, EVERY, Price, Prices};
 use super::record::Recorder;
 use crate::failure::Failure;
 use crate::files::ModelFiles;
+use crate::provider::Embedder;
 use crate::registered::Registered;
 
 settings! {
@@ -126,18 +127,38 @@ impl Rules {
 }
 
 impl Rules {
+    /// Whether `member` sends a bill that a budget has to hold.
+    fn binds(&self, member: &Member) -> bool {
+        self.caps.any() && member.provider().is_billed()
+    }
+
     /// What `model` of `member` costs, as it is booked before it is asked; an unknown model has an empty name.
     ///
     /// # Errors
     /// [`Failure::NoPrice`] when it is paid for by a price nobody knows, and so no budget could hold it.
     pub(super) fn price(&self, member: &Member, model: &str) -> Result<Price, Failure> {
-        match self.prices.known(member.name(), model) {
-            None if self.caps.any() && member.provider().is_billed() => {
-                let model = if model.is_empty() { EVERY } else { model };
-                Err(Failure::NoPrice { model: format!("{}/{model}", member.name()) })
-            }
+        let (provider, bound) = (member.name(), self.binds(member));
+        // The price of another model says nothing of one that is not known yet.
+        let model = if bound && model.is_empty() { EVERY } else { model };
+        match self.prices.known(provider, model) {
+            None if bound => Err(Failure::NoPrice { model: format!("{provider}/{model}") }),
             known => Ok(known.unwrap_or_default()),
         }
+    }
+
+    /// The models of `member` that are not asked for that reason: of its own, those of its lines, and the one that makes
+    /// vectors.
+    pub(super) fn unpriced(&self, member: &Member) -> Unpriced {
+        if !self.binds(member) {
+            return Unpriced::default();
+        }
+        let vectors = member.provider().embedder().map(Embedder::model).filter(|model| !model.is_empty());
+        let lines = self.book.all_of(member.name()).map(str::to_owned);
+        let mut all: Vec<String> = lines.chain([member.known_as(None)]).chain(vectors).collect();
+        all.sort();
+        all.dedup();
+        let models: Vec<String> = all.iter().filter_map(|model| self.price(member, model).err()?.unpriced()).collect();
+        Unpriced { all: models.len() == all.len(), models }
     }
 }
 

@@ -124,8 +124,8 @@ impl Provider for OpenAi {
         Box::pin(self.ask(request, call))
     }
 
-    fn own_model(&self) -> String {
-        self.listed.choose(None).unwrap_or_default()
+    fn asks(&self, wished: Option<&str>) -> String {
+        self.listed.choose(wished).unwrap_or_default()
     }
 
     fn is_billed(&self) -> bool {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::support::{PATIENCE, Server, home, json as cli};
 
 mod bounds;
+mod roles;
 mod spending;
 
 /// What the backend was asked.

@@ -116,7 +116,7 @@ async fn each_agent_works_with_its_own_model_and_a_role_has_one() {
         ..NewModel::default()
     };
     engine.app.library.register(model).await.expect("registered");
-    engine.app.library.assign("forge", "den/script").await.expect("assigned");
+    engine.app.library.assign("Forge", "den/script").await.expect("assigned");
     let asked = || (usual.requests().len(), den.requests().len());
     add(&engine, "By the usual one").await;
     engine.wait_for("task.completed", 1).await;

@@ -208,8 +208,8 @@ impl How {
         // Of a model that is registered the owner said how long its answers are.
         let registered = &web.app.ctx.cascade.rules().registered;
         let said = model.as_deref().and_then(|name| registered.for_role(name).or_else(|| registered.of(name)));
-        let usual = said.map_or(web.app.ctx.settings.talk.max_tokens, |said| u64::from(said.max_tokens));
-        let usual = u32::try_from(usual).unwrap_or(ANSWER_TOKENS_MAX);
+        let talk = || u32::try_from(web.app.ctx.settings.talk.max_tokens).unwrap_or(ANSWER_TOKENS_MAX);
+        let usual = said.and_then(|said| said.max_tokens).unwrap_or_else(talk);
         let max_tokens = self.max_completion_tokens.or(self.max_tokens).unwrap_or(usual);
         if max_tokens == 0 {
             return Err(refused("bad_max_tokens", "`max_tokens` is at least 1."));

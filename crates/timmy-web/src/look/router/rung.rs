@@ -3,7 +3,7 @@
 use timmy_core::router::trial::{TRIAL_MS, Trial, TrialEnd};
 use timmy_domain::text::plural;
 use timmy_domain::thought::Place;
-use timmy_llm::{Circuit, ModelStatus, ProviderFigures, ProviderState, ProviderStatus, Recent};
+use timmy_llm::{Circuit, Failure, ModelStatus, ProviderFigures, ProviderState, ProviderStatus, Recent};
 use tokio::time::Instant;
 
 use super::{money, plain};
@@ -139,7 +139,7 @@ pub fn outcome(word: &str) -> (Tone, &'static str) {
         "privacy" => (Tone::Calm, "must stay here"),
         "unsupported" => (Tone::Calm, "cannot do this"),
         "not_built_in" => (Tone::Bad, "not built in"),
-        "no_price" => (Tone::Bad, "has no price"),
+        "no_price" => (Tone::Calm, "has no price"),
         "budget" | "spent_up" => (Tone::Calm, "budget used up"),
         "nothing_to_say" => (Tone::Calm, "nothing to say"),
         "cancelled" => (Tone::Calm, "given up"),
@@ -220,7 +220,7 @@ pub fn state(p: &ProviderStatus, stays: bool) -> State {
     if !p.held.is_empty() {
         return State::degraded("Held back");
     }
-    if !p.unpriced.is_empty() {
+    if p.unpriced.all {
         return State::degraded(NO_PRICE);
     }
     match (&p.state, p.circuit()) {
@@ -244,8 +244,10 @@ fn sentence(text: &str) -> String {
 
 /// The one step that mends it, and the page on which it is taken, if it is one.
 fn mend(p: &ProviderStatus, state: &State) -> (String, &'static str) {
-    if state.word == NO_PRICE {
-        return (plain(&p.unpriced), "");
+    if let Some(model) = p.unpriced.models.first()
+        && (state.word == NO_PRICE || state.tone == Tone::Ok)
+    {
+        return (plain(&Failure::NoPrice { model: model.clone() }.hint()), "");
     }
     let away = matches!(p.state, ProviderState::Down { .. }) && state.word == "Rests";
     if let ProviderState::Down { hint, .. } = &p.state
@@ -407,6 +409,9 @@ impl Rung {
             ProviderState::Down { why, .. } if !p.disabled => sentence(why),
             _ if state.word == NO_PRICE => {
                 "It is asked with a key, and nobody knows what its model costs: no budget could hold it.".to_owned()
+            }
+            _ if !p.unpriced.models.is_empty() && state.tone == Tone::Ok => {
+                format!("Not all of its models are asked: {} has no price.", plain(&p.unpriced.models.join(", ")))
             }
             _ if !p.last_failure.is_empty() && !p.disabled => sentence(&format!("last: {}", p.last_failure)),
             _ => String::new(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use timmy_domain::text::{cut, one_line};
-use timmy_llm::ProviderState;
+use timmy_llm::{Failure, ProviderState};
 
 use super::Finding;
 use crate::commands::{safe, text};
@@ -53,14 +53,16 @@ pub(super) async fn ask(home: &Home, config: &Config, findings: &mut Vec<Finding
     findings.extend(told(asked.collect()));
 }
 
-/// Each provider that is not asked because nobody knows what it costs. A line of the configuration that is wrong is told
+/// Each model that is not asked because nobody knows what it costs. A line of the configuration that is wrong is told
 /// elsewhere.
 pub(super) fn prices(home: &Home, config: &Config, findings: &mut Vec<Finding>) {
     let Ok(cascade) = wire::cascade(home, config, None) else { return };
-    let unpriced = cascade.status().into_iter().filter(|p| !p.unpriced.is_empty() && !p.disabled);
-    findings.extend(unpriced.map(|p| {
-        let what = format!("{} is not asked: its model has no price, so that no budget could hold it", p.name);
-        Finding::note("price", what, p.unpriced)
+    // Nobody was asked which models there are: one that is not known yet may have a price.
+    let known = |model: &String| !model.ends_with("/*") || config.cascade.prices.is_empty();
+    let unpriced = cascade.status().into_iter().flat_map(|p| p.unpriced.models).filter(known);
+    findings.extend(unpriced.map(|model| {
+        let what = format!("{model} is not asked: it has no price, so that no budget could hold it");
+        Finding::note("price", what, Failure::NoPrice { model }.hint())
     }));
 }
 

@@ -203,7 +203,8 @@ pub fn through_the_doors(server: &Server) {
     server.post("/api/v1/models", &json!({"name": "worse", "format": "ollama", "description": SCRIPT}));
     server.post("/api/tokens", &json!({"name": format!("f-token{NAME}"), "scope": "read"}));
     let asked = json!([{"role": "user", "content": SCRIPT}]);
-    for model in [said("f-gate"), format!("far/{}", said("f-gate"))] {
+    // The path of a call has the name of the model that was asked: one that is offered, and not one that nobody has.
+    for model in [said("f-gate"), format!("far/{}", said("f-gate")), format!("far/{}", said("f-offered"))] {
         server.ask("POST", "/v1/chat/completions", Some(&json!({"model": model, "messages": asked, "user": SCRIPT})));
     }
     server.ask("POST", "/api/v1/router/complete", Some(&json!({"messages": asked})));

@@ -204,7 +204,7 @@ fn what_a_browser_would_run_is_found() {
 }
 
 /// Marks of the fields that stand on some page.
-const SHOWN: [&str; 66] = [
+const SHOWN: [&str; 65] = [
     "f-action",
     "f-actor",
     "f-agent",
@@ -230,7 +230,6 @@ const SHOWN: [&str; 66] = [
     "f-file",
     "f-floor",
     "f-folder",
-    "f-gate",
     "f-host",
     "f-kind",
     "f-left-host",

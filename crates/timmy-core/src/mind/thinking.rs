@@ -151,7 +151,8 @@ impl Thinking {
                 }
                 continue;
             }
-            match rest::decide(&self.situation().await?) {
+            let situation = self.situation().await?;
+            match rest::decide(&situation) {
                 Decision::Think => {
                     let queued = self.queue_up().await;
                     if queued.is_err() && ctx.store.full_since().is_some() {
@@ -162,19 +163,20 @@ impl Thinking {
                 }
                 Decision::Rest { until, why } => {
                     self.tell_rest(until, &why).await?;
-                    self.rest(until, &mut bell).await?;
+                    self.rest(situation.now, until, &mut bell).await?;
                 }
             }
         }
         Ok(())
     }
 
-    /// Rests until `until`, or until something happens that the decision looks at.
-    async fn rest(&self, until: Option<Timestamp>, bell: &mut Subscription) -> Result<(), Fault> {
+    /// Rests until `until`, as was decided at `decided`, or until something happens that the decision looks at. A clock
+    /// that was set back since the decision does not make of minutes the days it was set back by.
+    async fn rest(&self, decided: Timestamp, until: Option<Timestamp>, bell: &mut Subscription) -> Result<(), Fault> {
         let ctx = &self.0.ctx;
         let over = async {
             match until {
-                Some(until) => ctx.clock.sleep_until(until).await,
+                Some(until) => ctx.clock.sleep_until(until.min(ctx.now().plus(until.since(decided)))).await,
                 None => std::future::pending().await,
             }
         };

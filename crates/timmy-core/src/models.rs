@@ -66,10 +66,7 @@ pub(crate) async fn tell_files(ctx: &Ctx) -> Result<(), Fault> {
 /// What a call asks for to get this model. A file is run by the engine, whoever else is there; any other model is asked
 /// of those who have it.
 fn asked_as(model: &Model) -> String {
-    match model.format {
-        ModelFormat::Gguf if !model.path.is_empty() => format!("{ENGINE}/{}", model.name),
-        _ => model.name.clone(),
-    }
+    if is_file(model) { format!("{ENGINE}/{}", model.name) } else { model.name.clone() }
 }
 
 fn said(model: &Model) -> Said {
@@ -105,9 +102,14 @@ impl Wishes {
     }
 }
 
+/// Whether it is one file, which the engine runs.
+fn is_file(model: &Model) -> bool {
+    model.format == ModelFormat::Gguf && !model.path.is_empty()
+}
+
 /// The name and place of a model that is one file; nothing for any other.
 fn file(model: Model) -> Option<(String, PathBuf)> {
-    (model.format == ModelFormat::Gguf && !model.path.is_empty()).then(|| (model.name, PathBuf::from(model.path)))
+    is_file(&model).then(|| (model.name, PathBuf::from(model.path)))
 }
 
 impl Ctx {
@@ -172,6 +174,32 @@ impl Reconciler for Prober {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // A model that was fetched, or registered without a word about it, cut answers at 2,048 tokens whatever the settings
+    // said.
+    #[test]
+    fn what_the_owner_did_not_say_of_a_model_overrides_nothing() {
+        let model = |default_temperature, max_tokens| Model {
+            name: "m".into(),
+            format: ModelFormat::Gguf,
+            path: "/models/m.gguf".into(),
+            role: timmy_domain::model::ModelRole::General,
+            context_window: 4_096,
+            description: String::new(),
+            registered_at: timmy_domain::Timestamp::from_micros(0),
+            active: true,
+            default_temperature,
+            max_tokens,
+            bytes: 0,
+            sha256: String::new(),
+        };
+        let left_out = said(&model(TEMPERATURE_USUAL, ANSWER_TOKENS_USUAL));
+        assert_eq!((left_out.asked_as.as_str(), left_out.temperature, left_out.max_tokens), ("engine/m", None, None));
+        let told = said(&model(0.25, 4_096));
+        assert_eq!((told.temperature, told.max_tokens), (Some(0.25), Some(4_096)));
+        let kept_by_ollama = Model { format: ModelFormat::Ollama, path: String::new(), ..model(0.25, 1) };
+        assert_eq!(said(&kept_by_ollama).asked_as, "m");
+    }
 
     #[test]
     fn a_wish_is_known_as_long_as_the_log_says_nothing_new() {
